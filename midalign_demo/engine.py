@@ -1,0 +1,208 @@
+"""One base with its adapters answers a batch of (prompt, adapter) rows in one `generate` call."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
+
+from midalign_demo.adapters import AdapterSet
+from midalign_demo.bases import Base
+from midalign_demo.errors import InputError
+
+VARIANTS = ("base", "task", "align", "merged", "joint")
+MAX_PROMPT_TOKENS = 2048
+
+# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), tuned on dev text.
+MERGE_WEIGHTS = {"slot-filling": 1.0}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt and the name of the adapter that answers it (None: the bare base)."""
+
+    prompt: str
+    adapter: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as far as it has come.
+
+    Attributes:
+        text: what was generated, up to a line break.
+        new_tokens: number of generated tokens, the end mark included.
+        seconds: from the start of the batch to this row's last token.
+        done: whether the row has ended.
+    """
+
+    text: str
+    new_tokens: int
+    seconds: float
+    done: bool
+
+
+class Engine:
+    """Answers prompts under several adapters.
+
+    Model calls are serialised by `base.lock`; an engine may be shared by threads.
+    """
+
+    def __init__(self, base: Base):
+        self.base = base
+        self.adapters = AdapterSet(base)
+
+    def add_task(
+        self, task: str, *, task_adapter: str | None, align_adapter: str | None, joint_adapter: str | None = None
+    ) -> None:
+        """Load what a task's variants need, as far as it is given and not loaded yet, and merge task and align.
+
+        Args:
+            task: name of the task, such as `slot-filling`.
+            task_adapter, align_adapter, joint_adapter: shipped adapters' names or folders.
+        """
+        wanted = {task: task_adapter, "align": align_adapter, f"{task}-joint": joint_adapter}
+        for name, source in wanted.items():
+            if source is not None and name not in self.adapters.names:
+                self.adapters.load(name, source)
+        if task_adapter is not None and align_adapter is not None:
+            self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0))
+
+    def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
+        """Make the task's `merged` variant anew with these weights."""
+        self.adapters.merge(f"{task}-merged", {task: task_weight, "align": align_weight})
+
+    def variants(self, task: str) -> list[str]:
+        """The variants that the loaded adapters allow for a task, in the usual order."""
+        return [
+            variant for variant in VARIANTS if variant == "base" or _adapter_name(variant, task) in self.adapters.names
+        ]
+
+    def adapter_of(self, variant: str, task: str) -> str | None:
+        """The loaded adapter behind a variant; None for `base`.
+
+        Raises:
+            InputError: not a variant, or its adapter is not loaded.
+        """
+        if variant not in VARIANTS:
+            raise InputError(f"variants: {variant!r} is not one of {', '.join(VARIANTS)}")
+        if variant not in self.variants(task):
+            raise InputError(
+                f"variants: {variant!r} has no adapter for {task}; there are {', '.join(self.variants(task))}"
+            )
+        return _adapter_name(variant, task)
+
+    def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
+        """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.
+
+        Raises:
+            InputError: an adapter that is not loaded, or a prompt that is too long.
+        """
+        watcher = _Watcher(self.base, len(rows))
+        self._run(rows, watcher, max_new_tokens)
+        return watcher.answers()
+
+    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Iterator[list[Answer]]:
+        """As `generate`, but yields all rows' answers as they grow. Closing the iterator stops the computation.
+
+        Raises:
+            InputError: as `generate`.
+        """
+        snapshots: queue.SimpleQueue[list[Answer] | BaseException | None] = queue.SimpleQueue()
+        watcher = _Watcher(self.base, len(rows), on_step=snapshots.put)
+
+        def work() -> None:
+            try:
+                self._run(rows, watcher, max_new_tokens)
+                snapshots.put(watcher.answers())
+                snapshots.put(None)
+            except BaseException as error:  # handed to the reader, which would otherwise wait for ever
+                snapshots.put(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            while (item := snapshots.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            watcher.cancelled.set()
+            thread.join()
+
+    def _run(self, rows: Sequence[Row], watcher: _Watcher, max_new_tokens: int) -> None:
+        if not rows:
+            return
+        names = self.adapters.row_names([row.adapter for row in rows])
+        token_ids = [self.base.encode_prompt(row.prompt) for row in rows]
+        longest = max(len(ids) for ids in token_ids)
+        if longest > MAX_PROMPT_TOKENS:
+            raise InputError(f"text: the prompt has {longest} tokens, at most {MAX_PROMPT_TOKENS} are allowed")
+        inputs = torch.full((len(rows), longest), self.base.tokenizer.pad_token_id)
+        attention = torch.zeros((len(rows), longest), dtype=torch.long)
+        for number, ids in enumerate(token_ids):
+            inputs[number, longest - len(ids) :] = torch.tensor(ids)
+            attention[number, longest - len(ids) :] = 1
+        mixed = {"adapter_names": names} if self.adapters.names else {}
+        with self.base.lock, torch.inference_mode():
+            if watcher.cancelled.is_set():
+                return
+            watcher.start(longest)
+            self.adapters.model.generate(
+                input_ids=inputs.to(self.base.device),
+                attention_mask=attention.to(self.base.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                stopping_criteria=StoppingCriteriaList([watcher]),
+                **mixed,
+            )
+        watcher.finish()
+
+
+class _Watcher(StoppingCriteria):
+    """Sees every step of a generation: reports it, ends rows at a line break, and ends all when cancelled."""
+
+    def __init__(self, base: Base, rows: int, on_step: Callable[[list[Answer]], None] | None = None):
+        self.cancelled = threading.Event()
+        self._tokenizer = base.tokenizer
+        end = base.model.generation_config.eos_token_id
+        self._ends = set(end if isinstance(end, list) else [end])
+        self._on_step = on_step
+        self._answers = [Answer("", 0, 0.0, False)] * rows
+        self._prompt_length = 0
+        self._started = 0.0
+
+    def start(self, prompt_length: int) -> None:
+        self._prompt_length, self._started = prompt_length, time.perf_counter()
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs) -> torch.BoolTensor:
+        seconds = time.perf_counter() - self._started
+        for number, ids in enumerate(input_ids[:, self._prompt_length :].tolist()):
+            if not self._answers[number].done:
+                self._answers[number] = self._answer(ids, seconds)
+        if self._on_step:
+            self._on_step(self.answers())
+        done = [answer.done or self.cancelled.is_set() for answer in self._answers]
+        return torch.tensor(done, device=input_ids.device)
+
+    def _answer(self, ids: list[int], seconds: float) -> Answer:
+        text = self._tokenizer.decode(ids, skip_special_tokens=True).strip(" ").lstrip("\n")
+        line, line_break, _ = text.partition("\n")
+        # A character of several tokens shows up as U+FFFD until its last token is there.
+        return Answer(line.rstrip("\ufffd").strip(), len(ids), seconds, bool(line_break) or ids[-1] in self._ends)
+
+    def finish(self) -> None:
+        """Rows that ran into the limit are done as well."""
+        self._answers = [Answer(a.text, a.new_tokens, a.seconds, True) for a in self._answers]
+
+    def answers(self) -> list[Answer]:
+        return list(self._answers)
+
+
+def _adapter_name(variant: str, task: str) -> str | None:
+    return {"base": None, "task": task, "align": "align", "merged": f"{task}-merged", "joint": f"{task}-joint"}[variant]

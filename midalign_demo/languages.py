@@ -1,0 +1,63 @@
+"""Language tags (BCP 47): names, script and direction.
+
+Everything is looked up in langcodes (CLDR data); there is no table of languages in midalign.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import langcodes
+from langcodes.tag_parser import LanguageTagError
+
+from midalign_demo.errors import InputError
+
+
+@lru_cache(maxsize=1024)
+def normalize(tag: str) -> str:
+    """The tag in its usual spelling (`DE` -> `de`, `zh_hans` -> `zh-Hans`).
+
+    Raises:
+        InputError: not a well-formed tag, or no language that langcodes knows.
+    """
+    try:
+        language = langcodes.Language.get(tag.strip(), normalize=False)
+    except (LanguageTagError, AttributeError):
+        language = None
+    if language is None or not language.language or not language.is_valid():
+        raise InputError(f"language: {tag!r} is not a BCP 47 tag such as 'de', 'sw' or 'zh-Hant'")
+    return language.to_tag()
+
+
+@lru_cache(maxsize=1024)
+def name(tag: str) -> str:
+    """English name, such as `Serbian (Latin)`."""
+    return langcodes.Language.get(tag).display_name("en")
+
+
+@lru_cache(maxsize=1024)
+def autonym(tag: str) -> str:
+    """The language's name for itself, such as `Deutsch`; the English name where none is known."""
+    own = langcodes.Language.get(tag).autonym()
+    return own if own and own != tag else name(tag)
+
+
+@lru_cache(maxsize=1024)
+def script(tag: str) -> str:
+    """ISO 15924 code of the script the language is usually written in, such as `Cyrl`; `Zyyy` if unknown."""
+    return langcodes.Language.get(tag).maximize().script or "Zyyy"
+
+
+@lru_cache(maxsize=1024)
+def is_rtl(tag: str) -> bool:
+    """Whether the language is written from right to left.
+
+    Read off the first letter of the language's own name that has a direction, so that a script
+    in the tag (`az-Arab`, `ku-Latn`) counts.
+    """
+    for character in autonym(tag):
+        direction = unicodedata.bidirectional(character)
+        if direction in ("L", "R", "AL"):
+            return direction != "L"
+    return False

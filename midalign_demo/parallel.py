@@ -1,0 +1,127 @@
+"""Parallel text: sentences aligned line by line in several languages.
+
+Three forms are read: a folder of `<bcp47>.txt`; JSONL with `text_parallel_0`/`text_parallel_1` (the reference
+code's names) or with language tags as keys; TSV whose header line names its columns the same way.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from midalign_demo import languages as language_tags
+from midalign_demo.errors import InputError
+
+
+def read(
+    path: str | Path, languages: Sequence[str] | None = None, *, first: int = 1, last: int | None = None
+) -> dict[str, list[str]]:
+    """Read parallel text.
+
+    Args:
+        path: a folder, a `.jsonl` or a `.tsv` file.
+        languages: tags to read, in this order; default: all there are.
+        first, last: the lines to take, counted from 1, both included.
+
+    Returns:
+        For each language its sentences; all lists are equally long.
+
+    Raises:
+        InputError: nothing there, a language that is missing, line counts that differ, an empty sentence, or a
+            range without lines.
+    """
+    path = Path(path)
+    if path.is_dir():
+        corpus = _read_folder(path, languages)
+    elif path.suffix in (".jsonl", ".tsv"):
+        corpus = _read_table(path)
+    else:
+        raise InputError(
+            f"parallel text: {str(path)!r} is not a folder of <language>.txt files, a .jsonl or a .tsv file"
+        )
+    if languages is not None:
+        missing = [tag for tag in languages if tag not in corpus]
+        if missing:
+            raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(corpus))}")
+        corpus = {tag: corpus[tag] for tag in languages}
+    counts = {tag: len(lines) for tag, lines in corpus.items()}
+    if len(set(counts.values())) != 1:
+        raise InputError(f"parallel text: {path} is not aligned, the line counts differ: {counts}")
+    total = next(iter(counts.values()))
+    last = total if last is None else min(last, total)
+    if not 1 <= first <= last:
+        raise InputError(f"lines: {first} to {last} is not a range within the {total} lines of {path}")
+    corpus = {tag: lines[first - 1 : last] for tag, lines in corpus.items()}
+    for tag, lines in corpus.items():
+        for number, line in enumerate(lines, start=first):
+            if not line.strip():
+                raise InputError(f"parallel text: line {number} of {tag!r} in {path} is empty")
+    return corpus
+
+
+def _read_folder(folder: Path, languages: Sequence[str] | None) -> dict[str, list[str]]:
+    files = {file.stem: file for file in sorted(folder.glob("*.txt")) if _is_tag(file.stem)}
+    if not files:
+        raise InputError(f"parallel text: {str(folder)!r} holds no <language>.txt file, such as en.txt")
+    wanted = files if languages is None else [tag for tag in languages if tag in files]
+    return {tag: read_lines(files[tag]) for tag in wanted}
+
+
+def _read_table(path: Path) -> dict[str, list[str]]:
+    text = read_text(path)
+    if path.suffix == ".jsonl":
+        rows = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError as error:
+                    raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
+                if not isinstance(rows[-1], dict):
+                    raise InputError(f"{path}: line {number} is not a JSON object")
+    else:
+        rows = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    columns = [
+        key
+        for key in (rows[0] if rows else {})
+        if key in ("text_parallel_0", "text_parallel_1") or (key and _is_tag(key))
+    ]
+    if len(columns) < 2:
+        raise InputError(
+            f"parallel text: {path} needs two columns named by language tags, or text_parallel_0 and text_parallel_1"
+        )
+    for number, row in enumerate(rows, start=1):
+        for column in columns:
+            if not isinstance(row.get(column), str):
+                raise InputError(f"parallel text: record {number} of {path} has no text in {column!r}")
+    return {column: [row[column] for row in rows] for column in columns}
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file, split at line feeds only: other Unicode separators may stand inside a sentence."""
+    lines = read_text(path).replace("\r\n", "\n").split("\n")
+    return lines[:-1] if lines and not lines[-1] else lines
+
+
+def read_text(path: str | Path) -> str:
+    """A UTF-8 file's text, with or without BOM.
+
+    Raises:
+        InputError: it is missing, can't be read, or isn't UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        language_tags.normalize(text)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,303 @@
+"""Slot filling: which words of a command say what.
+
+The prompt lists the slots that may be filled, so that one adapter serves several inventories:
+
+    Slots: datetime, location, weather/attribute
+    Command: Wird es heute sonnig sein?
+    Values: datetime: heute; weather/attribute: sonnig
+
+An answer without any slot is `None`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import regex
+
+from midalign_demo import languages
+from midalign_demo.errors import InputError
+from midalign_demo.parallel import read_text
+from midalign_demo.tasks.spans import Span, find
+
+NAME = "slot-filling"
+NOTHING = "None"
+SPLITS = ("train", "dev", "test")
+
+# What a voice assistant is asked most, in names that the public data sets use.
+DEFAULT_INVENTORY = (
+    "datetime", "recurring_datetime", "location", "weather/attribute", "reminder/todo", "artist", "track", "album",
+    "playlist", "movie_name", "restaurant_type", "party_size_number", "area", "name", "temperature",
+    "minutes", "message", "item",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A slot's name and its value, in the words of the command."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with its gold slots, in the order of the text."""
+
+    id: str
+    language: str
+    text: str
+    slots: tuple[Slot, ...]
+
+
+def prompt(text: str, inventory: Sequence[str]) -> str:
+    """What the model is asked. A line break in the text becomes a space, since it would end the command."""
+    return f"Slots: {', '.join(inventory)}\nCommand: {' '.join(text.split())}\nValues:"
+
+
+def answer(slots: Sequence[Slot]) -> str:
+    """What the model is to say after the prompt."""
+    return " " + ("; ".join(f"{slot.name}: {slot.value}" for slot in slots) or NOTHING)
+
+
+def parse(text: str, inventory: Sequence[str]) -> tuple[list[Slot], bool]:
+    """Read an answer.
+
+    Only its first line counts. A part that does not begin with a slot of the inventory belongs to the value
+    before it (a value may hold a semicolon).
+
+    Returns:
+        The slots, and whether the whole answer has the form asked for.
+    """
+    line = text.strip().split("\n", 1)[0].strip()
+    if line == NOTHING:
+        return [], True
+    slots: list[Slot] = []
+    valid = bool(line)
+    for part in line.split(";"):
+        name, colon, value = part.partition(":")
+        name, value = name.strip(), value.strip()
+        if colon and name in inventory:
+            if value:
+                slots.append(Slot(name, value))
+            valid = valid and bool(value)
+        elif slots and part.strip():
+            slots[-1] = Slot(slots[-1].name, f"{slots[-1].value};{part.rstrip()}")
+        else:
+            valid = False
+    return slots, valid
+
+
+def locate(slots: Sequence[Slot], text: str) -> list[Span | None]:
+    """Where each slot's value stands in the text; None where it does not. Equal slots take different places."""
+    taken: dict[str, list[Span]] = {}
+    spans = []
+    for slot in slots:
+        span = find(slot.value, text, taken.setdefault(slot.name, []))
+        if span:
+            taken[slot.name].append(span)
+        spans.append(span)
+    return spans
+
+
+def score(golds: Sequence[Command], predictions: Sequence[Sequence[Slot]]) -> dict[str, float]:
+    """Precision, recall and F1 over all slots together (micro average).
+
+    A slot is right if its name and its place in the text are: the same as seqeval's strict score over BIO tags. A
+    value that is not in the text is wrong.
+
+    Returns:
+        `{"f1", "precision", "recall"}`, each 0 to 1.
+    """
+    right = found = wanted = 0
+    for gold, predicted in zip(golds, predictions, strict=True):
+        gold_set = _placed(gold.slots, gold.text)
+        predicted_set = _placed(predicted, gold.text)
+        right += len(gold_set & predicted_set)
+        found += len(predicted_set)
+        wanted += len(gold_set)
+    precision = right / found if found else 0.0
+    recall = right / wanted if wanted else 0.0
+    f1 = 2 * right / (found + wanted) if found + wanted else 1.0
+    return {"f1": f1, "precision": precision, "recall": recall}
+
+
+def _placed(slots: Sequence[Slot], text: str) -> set[tuple]:
+    # A value that is not in the text stands for itself: it equals no gold slot, and still counts as an answer.
+    places = zip(slots, locate(slots, text), strict=True)
+    return {
+        (slot.name, span) if span else (slot.name, slot.value, number) for number, (slot, span) in enumerate(places)
+    }
+
+
+def inventory_of(commands: Iterable[Command]) -> list[str]:
+    """The slot names that occur, sorted."""
+    return sorted({slot.name for command in commands for slot in command.slots})
+
+
+def check_inventory(names: Sequence[str]) -> list[str]:
+    """The names, stripped.
+
+    Raises:
+        InputError: none, one twice, or one that the answer's form could not hold.
+    """
+    names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise InputError("slots: none given; name at least one, such as datetime")
+    for name in names:
+        if re.search(r"[,:;\n]", name) or len(name) > 60:
+            raise InputError(
+                f"slots: {name!r} is not a slot name: no comma, colon, semicolon or line break, 60 characters at most"
+            )
+        if names.count(name) > 1:
+            raise InputError(f"slots: {name!r} is given twice")
+    return names
+
+
+def split_of(command_id: str) -> str:
+    """The part of the data a command belongs to: `dev` and `test` get a tenth each, `train` the rest.
+
+    Decided by a checksum of the id up to its last `:` or `/`, so that paraphrases of one block, and all languages of
+    a parallel data set, fall into the same part.
+    """
+    group = re.sub(r"[:/][^:/]*$", "", command_id)
+    return {0: "dev", 1: "test"}.get(zlib.crc32(group.encode()) % 10, "train")
+
+
+def training_example(command: Command, inventory: Sequence[str], rng: random.Random) -> tuple[str, str]:
+    """A prompt and its answer, with an inventory drawn anew each time.
+
+    A third of the time the whole inventory is listed; otherwise the gold slots among a few others, in any order, and
+    now and then without one of the gold slots, whose value is then not to be given. So the list has to be read.
+    """
+    slots = list(command.slots)
+    if rng.random() < 1 / 3:
+        return prompt(command.text, inventory), answer(slots)
+    names = sorted({slot.name for slot in slots})
+    dropped = rng.choice(names) if names and rng.random() < 0.15 else None
+    kept = [name for name in names if name != dropped]
+    others = [name for name in inventory if name not in names]
+    listed = kept + rng.sample(others, min(len(others), rng.randint(1, 8)))
+    if not listed:
+        return prompt(command.text, inventory), answer(slots)
+    rng.shuffle(listed)
+    return prompt(command.text, listed), answer([slot for slot in slots if slot.name != dropped])
+
+
+def read(path: str | Path, *, language: str | None = None, split: str | None = None) -> list[Command]:
+    """Read labelled commands: `.jsonl` (see docs/formats.md) or `.conll` in xSID's form.
+
+    Args:
+        language: tag of the commands; default: what each record says, or the file's name.
+        split: only this part of the data, see `split_of`.
+
+    Raises:
+        InputError: not such a file, or a line that does not fit (its number is named).
+    """
+    path = Path(path)
+    if path.suffix == ".jsonl":
+        commands = _read_jsonl(path, language)
+    elif path.suffix == ".conll":
+        commands = _read_conll(path, language or languages.normalize(path.stem))
+    else:
+        raise InputError(f"slot filling: {str(path)!r} is neither a .jsonl nor a .conll file")
+    if split is not None:
+        if split not in SPLITS:
+            raise InputError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
+        commands = [command for command in commands if split_of(command.id) == split]
+    if not commands:
+        raise InputError(f"slot filling: {path} holds no command" + (f" of the {split} split" if split else ""))
+    return commands
+
+
+def read_folder_or_file(path: str | Path, *, language: str | None = None, split: str | None = None) -> list[Command]:
+    """All commands of a file, or of every `.jsonl` and `.conll` in a folder.
+
+    Raises:
+        InputError: see `read`; or a folder without such a file.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return read(path, language=language, split=split)
+    found = [file for file in sorted(path.iterdir()) if file.suffix in (".jsonl", ".conll")]
+    if not found:
+        raise InputError(f"slot filling: {str(path)!r} holds no .jsonl or .conll file")
+    return [command for file in found for command in read(file, language=language, split=split)]
+
+
+def _read_jsonl(path: Path, language: str | None) -> list[Command]:
+    commands = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            text = record["utt"]
+            tag = language or languages.normalize(record.get("lang") or path.stem)
+            named = [(slot["slot"], list(slot["values"])) for slot in record["slots"] if slot.get("surface", True)]
+            command_id = str(record.get("id", f"{path.stem}-{number}"))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}: line {number} is not of the form {{id, lang, utt, slots: [{{slot, values}}]}}"
+            ) from error
+        commands.append(_command(command_id, tag, text, named))
+    return commands
+
+
+def _command(command_id: str, language: str, text: str, named: list[tuple[str, list[str]]]) -> Command:
+    """A command from slots with alternative values, of which the one in the text is taken, as the text spells it.
+
+    A slot none of whose values is in the text is left out: there is nothing to be filled in.
+    """
+    placed: list[tuple[Span, Slot]] = []
+    taken: dict[str, list[Span]] = {}
+    for name, values in named:
+        spans = (find(value, text, taken.setdefault(name, [])) for value in values)
+        span = next((span for span in spans if span), None)
+        if span:
+            taken[name].append(span)
+            placed.append((span, Slot(name, text[slice(*span)])))
+    return Command(command_id, language, text, tuple(slot for _, slot in sorted(placed, key=lambda item: item[0])))
+
+
+def _read_conll(path: Path, language: str) -> list[Command]:
+    commands = []
+    for number, block in enumerate(re.split(r"\n\s*\n", read_text(path).replace("\r\n", "\n").strip()), start=1):
+        comments = dict(line[1:].split("=", 1) for line in block.split("\n") if line.startswith("#") and "=" in line)
+        comments = {key.strip(): value.strip() for key, value in comments.items()}
+        rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
+        if any(len(row) < 4 for row in rows):
+            raise InputError(
+                f"{path}: sentence {number} has a line without four tab-separated columns (number, word, intent, tag)"
+            )
+        text = _natural(comments.get("text") or " ".join(row[1] for row in rows))
+        command_id = comments.get("id", str(number))
+        commands.append(_command(command_id, language, text, [(name, [value]) for name, value in _entities(rows)]))
+    return commands
+
+
+def _entities(rows: list[list[str]]) -> list[tuple[str, str]]:
+    entities: list[tuple[str, list[str]]] = []
+    previous = "O"
+    for row in rows:
+        tag = row[-1].strip()
+        if tag.startswith("B-") or (tag.startswith("I-") and previous[2:] != tag[2:]):
+            entities.append((tag[2:], [row[1]]))
+        elif tag.startswith("I-"):
+            entities[-1][1].append(row[1])
+        previous = tag
+    return [(name, _natural(" ".join(tokens))) for name, tokens in entities]
+
+
+def _natural(text: str) -> str:
+    """Without the spaces between Chinese and Japanese characters: xSID's Japanese has them, and no one writes them."""
+    between = r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}ー。、？！0-9]) (?=[\p{Han}\p{Hiragana}\p{Katakana}ー。、？！0-9])"
+    return regex.sub(between, "", text) if regex.search(r"[\p{Han}\p{Hiragana}\p{Katakana}]", text) else text

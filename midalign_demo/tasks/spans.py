@@ -1,0 +1,67 @@
+"""Words of a text and where a value stands in it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+
+import regex
+
+# Scripts written without spaces between words: there a character counts as a word.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(rf"[{_UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]+|[^\s]", regex.V1)
+
+_SHORTEST_PART = 3
+
+Span = tuple[int, int]
+
+
+def words(text: str) -> list[Span]:
+    """Character ranges (start, end) of a text's words.
+
+    Each punctuation mark is a word, and so is each character of a script without spaces, such as Chinese or Thai.
+    """
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def find(value: str, text: str, taken: Collection[Span] = ()) -> Span | None:
+    """Character range of a value in the text, or None where it does not stand there.
+
+    Whole words are looked for first, then parts of words, since prefixes and compounds join a value to its
+    neighbours in many languages. Parts of fewer than three characters are not: `on` is not in `phone`. Letter case,
+    spacing and Unicode's compatibility variants (full-width digits and the like) make no difference.
+
+    Args:
+        taken: ranges that are not to be found again, such as those of an earlier equal value.
+    """
+    wanted = [_fold(value[start:end]) for start, end in words(value)]
+    places = words(text)
+    folded = [_fold(text[start:end]) for start, end in places]
+    if not wanted:
+        return None
+    for at in range(len(places) - len(wanted) + 1):
+        if folded[at : at + len(wanted)] == wanted:
+            span = (places[at][0], places[at + len(wanted) - 1][1])
+            if span not in taken:
+                return span
+    joined = "".join(wanted)
+    return _find_part(joined, text, taken) if len(joined) >= _SHORTEST_PART else None
+
+
+def _find_part(joined: str, text: str, taken: Collection[Span]) -> Span | None:
+    # Folding may change a character's length (the German sharp s), so each folded character keeps its origin.
+    origins = [
+        (character, at) for at, original in enumerate(text) if not original.isspace() for character in _fold(original)
+    ]
+    folded = "".join(character for character, _ in origins)
+    at = folded.find(joined)
+    while at >= 0:
+        span = (origins[at][1], origins[at + len(joined) - 1][1] + 1)
+        if span not in taken:
+            return span
+        at = folded.find(joined, at + 1)
+    return None
+
+
+def _fold(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()

@@ -1,0 +1,52 @@
+"""The model card (README.md) that goes with a trained adapter."""
+
+from __future__ import annotations
+
+import yaml
+
+from midalign_demo import embedded
+
+_TITLES = {"align": "Alignment adapter", "task": "Task adapter"}
+
+
+def card(kind: str, details: dict) -> str:
+    """Markdown with the hub's metadata: base, data, recipe, losses.
+
+    Args:
+        kind: `align` or `task`.
+        details: what `training.json` holds.
+    """
+    recipe, data = details["recipe"], details["data"]
+    is_embedded = recipe["base"] == embedded.NAME
+    base = embedded.HUB_ID if is_embedded else recipe["base"]
+    metadata: dict = {
+        "base_model": base,
+        "library_name": "peft",
+        "tags": ["lora", "midalign", "representation-alignment", kind if kind == "align" else recipe["task"]],
+        "language": data["languages"],
+    }
+    if is_embedded:
+        metadata["license"] = "gemma"
+    lines = [
+        "---",
+        yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True).strip(),
+        "---",
+        "",
+        f"# {_TITLES[kind]}",
+        "",
+    ]
+    lines += [f"LoRA weights for `{base}`, made with `midalign-train {kind}`.", ""]
+    if is_embedded:
+        lines += [f"{embedded.LICENCE_NOTE}.", ""]
+    lines += ["## Training data", "", *(f"- `{source}`" for source in recipe["data"]), ""]
+    lines += [f"Languages: {', '.join(data['languages'])}.", ""]
+    lines += ["## Recipe", "", "```yaml"]
+    shown = {key: value for key, value in recipe.items() if key not in ("data_root", "data")}
+    lines += [yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(), "```", ""]
+    lines += [
+        f"{details['steps']} steps in {details['seconds'] / 60:.0f} minutes; "
+        f"the weights are those of step {details['best_step']}."
+    ]
+    if details["dev_loss"] is not None:
+        lines += [f"Loss on dev data (`{' '.join(recipe['dev'])}`): {details['dev_loss']:.4f}."]
+    return "\n".join(lines) + "\n"

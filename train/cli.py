@@ -1,0 +1,85 @@
+"""`midalign-train align|task`: train an adapter. The same as `python -m train`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+from midalign_demo.commandline import Parser
+from midalign_demo.commandline import run as run_command
+from train.recipe import KINDS, Recipe, add_options, build
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    arguments = vars(_parser().parse_args(argv))
+    kind, recipe_name = arguments.pop("kind"), arguments.pop("recipe")
+    output, resume, as_json = Path(arguments.pop("output")), arguments.pop("resume"), arguments.pop("json")
+
+    def command() -> None:
+        summary = _train(kind, build(KINDS[kind], recipe_name, arguments), output, resume=resume)
+        if as_json:
+            print(json.dumps(summary))
+        else:
+            dev = (
+                ""
+                if summary["dev_loss"] is None
+                else f", dev loss {summary['dev_loss']:.4f} at step {summary['best_step']}"
+            )
+            print(f"{summary['output']}: {summary['steps']} steps{dev}, {summary['seconds']:.0f} s")
+
+    return run_command("midalign-train", command)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="midalign-train", description="Train a LoRA adapter.")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for kind, recipe in KINDS.items():
+        sub = kinds.add_parser(kind, help=recipe.__doc__.split("\n")[0], description=recipe.__doc__)
+        sub.add_argument(
+            "--recipe", metavar="FILE", help="YAML file, or the name of a shipped recipe; options override it"
+        )
+        sub.add_argument("--output", required=True, metavar="DIR", help="folder for the adapter and its checkpoints")
+        sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
+        sub.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        add_options(sub, recipe)
+    return parser
+
+
+def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
+    from train.card import card
+    from train.runs import prepare_run  # torch and transformers take seconds to import
+    from train.trainer import run, save_adapter
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):  # the trainer prints its log there; stdout is for the result alone
+        prepared = prepare_run(kind, recipe, output, resume=resume, report=logging.info)
+        result = run(
+            prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
+        )
+    seconds = time.perf_counter() - start
+    details = {
+        "kind": kind,
+        "recipe": dataclasses.asdict(prepared.recipe),
+        "data": prepared.data_summary,
+        **result,
+        "seconds": round(seconds, 1),
+    }
+    save_adapter(prepared.model, output, card=card(kind, details), details=details)
+    return {
+        "output": str(output),
+        **{key: result[key] for key in ("steps", "best_step", "dev_loss", "train_loss")},
+        "seconds": seconds,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""Training data as a fixed schedule of micro-batches.
+
+Item i of a schedule is the i-th micro-batch of the run, a function of the data and the seed alone. So the order
+does not depend on how often a run was interrupted, and a resumed run sees what an unbroken one would have seen.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from midalign_demo import parallel
+from midalign_demo.errors import InputError
+
+ENGLISH = "en"
+_WINDOW = 8  # micro-batches among which sentences are sorted by length
+
+
+class AlignmentSchedule(Dataset):
+    """Micro-batches of parallel sentences.
+
+    Each holds `lines` lines of one corpus in `views` languages, English first, each view in one language, so that
+    the contrast is between meanings and never between languages. Languages take turns, as evenly as the corpora allow.
+
+    Items are `{"objective": "align", "languages": [views], "sentences": [views][lines]}`.
+    """
+
+    def __init__(
+        self,
+        corpora: Sequence[dict[str, list[str]]],
+        *,
+        lines: int,
+        views: int,
+        steps: int,
+        seed: int,
+        languages: Sequence[str] | None = None,
+    ):
+        """
+        Args:
+            corpora: parallel texts, each with English; drawn from in proportion to their lines.
+            lines, views: shape of a micro-batch.
+            steps: number of micro-batches.
+            languages: which to take beside English; default: all.
+
+        Raises:
+            InputError: a corpus without English, with no other language, or with too few lines.
+        """
+        if views < 2:
+            raise InputError(f"views: {views} given; a micro-batch needs English and at least one more language")
+        if lines < 2:
+            raise InputError(f"lines: {lines} given; contrasting needs at least 2 lines in a micro-batch")
+        self._corpora = list(corpora)
+        self._views = views
+        self._others = []
+        for number, corpus in enumerate(self._corpora, start=1):
+            others = [tag for tag in corpus if tag != ENGLISH and (languages is None or tag in languages)]
+            if ENGLISH not in corpus or not others:
+                raise InputError(
+                    f"data: corpus {number} has the languages {', '.join(corpus)}; "
+                    "it needs 'en' and one of those to align"
+                )
+            if len(corpus[ENGLISH]) < lines:
+                raise InputError(
+                    f"data: corpus {number} has {len(corpus[ENGLISH])} lines; "
+                    f"one micro-batch takes {lines} (option lines)"
+                )
+            self._others.append(others)
+        self._plan = self._make_plan(lines, steps, random.Random(seed))
+
+    def _make_plan(self, lines: int, steps: int, rng: random.Random) -> list[tuple[int, list[int], list[str]]]:
+        turns = Counter({tag: 0 for others in self._others for tag in others})
+        plan: list[tuple[int, list[int], list[str]]] = []
+        while len(plan) < steps:
+            epoch = []
+            for number, corpus in enumerate(self._corpora):
+                lengths = [len(line) for line in corpus[ENGLISH]]
+                epoch.extend((number, rows) for rows in batches_of_similar_length(lengths, lines, rng))
+            rng.shuffle(epoch)
+            for number, rows in epoch:
+                # The languages that had the fewest turns so far, ties in random order.
+                others = sorted(rng.sample(self._others[number], len(self._others[number])), key=turns.__getitem__)
+                chosen = others[: self._views - 1]
+                turns.update(chosen)
+                plan.append((number, rows, chosen))
+        return plan[:steps]
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def __getitem__(self, index: int) -> dict:
+        number, rows, others = self._plan[index]
+        corpus = self._corpora[number]
+        tags = [ENGLISH, *others]
+        return {
+            "objective": "align",
+            "languages": tags,
+            "sentences": [[corpus[tag][row] for row in rows] for tag in tags],
+        }
+
+
+class TaskSchedule(Dataset):
+    """Micro-batches of task examples.
+
+    Items are `{"objective": "task", "prompts": [rows], "answers": [rows]}`.
+    """
+
+    def __init__(
+        self,
+        records: Sequence,
+        to_example: Callable[[object, random.Random], tuple[str, str]],
+        *,
+        rows: int,
+        steps: int,
+        seed: int,
+    ):
+        """
+        Args:
+            records: the task's examples, in the task's own form.
+            to_example: a record -> its prompt and answer; may draw from the given generator (a step's own).
+            rows: examples in a micro-batch.
+            steps: number of micro-batches.
+
+        Raises:
+            InputError: fewer records than a micro-batch takes.
+        """
+        if len(records) < rows:
+            raise InputError(f"data: {len(records)} examples given; one micro-batch takes {rows} (option rows)")
+        self._records, self._to_example, self._seed = records, to_example, seed
+        rng = random.Random(seed)
+        lengths = [len(str(record)) for record in records]
+        plan: list[list[int]] = []
+        while len(plan) < steps:
+            epoch = batches_of_similar_length(lengths, rows, rng)
+            rng.shuffle(epoch)
+            plan.extend(epoch)
+        self._plan = plan[:steps]
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def __getitem__(self, index: int) -> dict:
+        rng = random.Random(f"{self._seed}/{index}")
+        examples = [self._to_example(self._records[row], rng) for row in self._plan[index]]
+        return {
+            "objective": "task",
+            "prompts": [prompt for prompt, _ in examples],
+            "answers": [answer for _, answer in examples],
+        }
+
+
+def batches_of_similar_length(lengths: Sequence[int], size: int, rng: random.Random) -> list[list[int]]:
+    """One pass over the rows in random batches of `size`, alike in length within a batch; a short rest is left out."""
+    rows = list(range(len(lengths)))
+    rng.shuffle(rows)
+    batches = []
+    for start in range(0, len(rows), size * _WINDOW):
+        window = sorted(rows[start : start + size * _WINDOW], key=lambda row: lengths[row])
+        batches.extend(window[at : at + size] for at in range(0, len(window), size))
+    return [batch for batch in batches if len(batch) == size]
+
+
+def read_corpora(
+    sources: Sequence[str], root: Path | None, languages: Sequence[str] | None
+) -> list[dict[str, list[str]]]:
+    """Read parallel texts written as `PATH` or `PATH:FIRST-LAST` (lines counted from 1, both included).
+
+    Args:
+        root: the folder that relative paths start from; default: the working directory.
+        languages: tags to keep beside English; each corpus may have only some of them.
+
+    Raises:
+        InputError: see `midalign_demo.parallel.read`; or a language that no corpus has.
+    """
+    corpora = []
+    for source in sources:
+        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", source)
+        path, first, last = match.groups()
+        corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
+        if languages is not None:
+            corpus = {tag: lines for tag, lines in corpus.items() if tag == ENGLISH or tag in languages}
+        corpora.append(corpus)
+    missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
+    if missing:
+        raise InputError(f"languages: {', '.join(missing)} not in any of {', '.join(sources)}")
+    return corpora
+
+
+def resolve(path: str, root: Path | None) -> Path:
+    """The path, from `root` where it is relative."""
+    return Path(root or ".", path).expanduser()
+
+
+def keep_short(corpus: dict[str, list[str]], longest: int | None) -> dict[str, list[str]]:
+    """Only the lines whose English side has at most `longest` characters; all if None."""
+    if longest is None or ENGLISH not in corpus:
+        return corpus
+    kept = [row for row, line in enumerate(corpus[ENGLISH]) if len(line) <= longest]
+    return {tag: [lines[row] for row in kept] for tag, lines in corpus.items()}

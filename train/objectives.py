@@ -1,0 +1,102 @@
+"""The two training objectives: the contrastive alignment loss and the task loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from midalign_demo.bases import Base, text_config
+from midalign_demo.middle import batches_by_length, hidden_states, mean_pool, pad
+
+DIRECTIONS = ("both", "one")
+PAIRS = ("english", "all")
+# Tokens, padding included, of one forward. The rows of a batch go through in groups of similar length, so that a
+# long one does not pad the others; the loss still spans the whole batch.
+FORWARD_TOKENS = 1024
+
+
+def contrastive_loss(
+    views: Sequence[torch.Tensor], *, temperature: float = 0.1, direction: str = "both", pairs: str = "all"
+) -> torch.Tensor:
+    """InfoNCE over translations, averaged over pairs of views.
+
+    In the pair (a, b), row i of a should be nearer to row i of b than to any other row of b:
+    `-log softmax_j(cos(a_i, b_j) / temperature)` at j = i (van den Oord et al. 2018; Liu & Niehues 2025, eq. 1).
+
+    Args:
+        views: two or more tensors (n, width); row i means the same in each.
+        temperature: divides the cosines.
+        direction: `both`, or `one` as in the reference code: given a sentence of the later view (another
+            language), find the one of the earlier view.
+        pairs: `english`, only pairs with the first view; `all`, every pair.
+
+    Returns:
+        A scalar.
+    """
+    units = [functional.normalize(view, dim=-1) for view in views]
+    firsts = range(1) if pairs == "english" else range(len(units))
+    losses = []
+    for a in firsts:
+        for b in range(a + 1, len(units)):
+            scores = units[a] @ units[b].T / temperature
+            truth = torch.arange(len(scores), device=scores.device)
+            losses.append(functional.cross_entropy(scores.T, truth))
+            if direction == "both":
+                losses.append(functional.cross_entropy(scores, truth))
+    return torch.stack(losses).mean()
+
+
+def embed_for_training(
+    view: torch.nn.Module, layer: int, token_ids: Sequence[list[int]], base: Base, *, include_bos: bool = False
+) -> torch.Tensor:
+    """Mean-pooled embeddings with gradient: n token-id lists -> (n, width), float32.
+
+    Args:
+        view: the decoder up to `layer`, from `decoder_view`.
+    """
+    order: list[int] = []
+    pooled = []
+    for rows in batches_by_length([len(ids) for ids in token_ids], FORWARD_TOKENS):
+        inputs, attention, mask = pad([token_ids[row] for row in rows], base, include_bos=include_bos)
+        [(_, states)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
+        pooled.append(mean_pool(states, mask))
+        order.extend(rows)
+    back = torch.empty(len(order), dtype=torch.long)
+    back[torch.tensor(order)] = torch.arange(len(order))
+    return torch.cat(pooled)[back.to(pooled[0].device)]
+
+
+def task_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> torch.Tensor:
+    """Mean cross-entropy of the answers' tokens given their prompts.
+
+    Equal to the causal LM's own loss with every prompt token masked, but logits are computed at answer tokens
+    only: over a vocabulary of 262,144 words they would otherwise cost more than the decoder.
+
+    Args:
+        prompts: token ids of each prompt, BOS included.
+        answers: token ids of each answer, EOS included.
+
+    Returns:
+        A scalar.
+    """
+    decoder = base.model.get_decoder()
+    rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+    total = torch.zeros((), device=base.device)
+    for group in batches_by_length([len(row) for row in rows], FORWARD_TOKENS):
+        inputs, attention, _ = pad([rows[row] for row in group], base, include_bos=True)
+        states = decoder(input_ids=inputs, attention_mask=attention, use_cache=False).last_hidden_state
+        predicts = torch.zeros_like(attention, dtype=torch.bool)
+        for at, row in enumerate(group):  # the state at each token predicts the next one
+            predicts[at, len(prompts[row]) - 1 : len(rows[row]) - 1] = True
+        targets = torch.tensor([token for row in group for token in answers[row]], device=base.device)
+        total = total + functional.cross_entropy(logits(base, states[predicts]).float(), targets, reduction="sum")
+    return total / sum(len(answer) for answer in answers)
+
+
+def logits(base: Base, states: torch.Tensor) -> torch.Tensor:
+    """Scores over the vocabulary: (tokens, width) -> (tokens, vocabulary), soft-capped where the family does so."""
+    scores = base.model.get_output_embeddings()(states)
+    cap = getattr(text_config(base.model), "final_logit_softcapping", None)
+    return scores if cap is None else torch.tanh(scores / cap) * cap

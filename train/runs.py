@@ -1,0 +1,135 @@
+"""From a recipe to what a run needs: base, LoRA, schedules of micro-batches, and the adapter's card."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch.utils.data import Dataset
+from transformers import set_seed
+
+from midalign_demo import bases, embedded
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import slot_filling
+from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve
+from train.recipe import AlignRecipe, Recipe, TaskRecipe
+from train.trainer import CHECKPOINTS, last_checkpoint
+
+_DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
+
+
+@dataclass
+class PreparedRun:
+    """What `train.trainer.run` and `save_adapter` take."""
+
+    base: bases.Base
+    recipe: Recipe
+    model: PeftModel
+    train: Dataset
+    dev: Dataset | None
+    data_summary: dict
+
+
+def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report: Callable[[str], None]) -> PreparedRun:
+    """Load the data, then the base, and put fresh LoRA weights on it.
+
+    Raises:
+        InputError: something in the recipe or the data, or an output folder that holds another run.
+    """
+    _check_output(output, resume=resume)
+    data_root = Path(recipe.data_root) if recipe.data_root else None
+    if kind == "align":
+        train_data, dev_data, summary = _alignment_data(recipe, data_root)
+    else:
+        train_data, dev_data, summary = _task_data(recipe, data_root)
+    base = bases.load(recipe.base, dtype=recipe.dtype, report=report)
+    layers = None
+    if isinstance(recipe, AlignRecipe):
+        recipe.layer = base.check_layer(recipe.layer, lowest=1) if recipe.layer is not None else base.middle_layer
+        layers = list(range(recipe.layer))  # blocks above the aligned layer get no gradient: no weights for them
+    set_seed(recipe.seed)
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=list(recipe.target_modules),
+        layers_to_transform=layers,
+        task_type="CAUSAL_LM",
+    )
+    model = get_peft_model(base.model, config)
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = embedded.HUB_ID if recipe.base == embedded.NAME else recipe.base
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    report(f"Training {trainable:,} LoRA weights in {base.dtype} on {base.device}")
+    return PreparedRun(base, recipe, model, train_data, dev_data, summary)
+
+
+def _check_output(output: Path, *, resume: bool) -> None:
+    if output.exists() and not output.is_dir():
+        raise InputError(f"output: {output} is a file; give a folder")
+    if resume:
+        if last_checkpoint(output) is None:
+            logging.info("No complete checkpoint in %s: starting from the first step", output)
+    elif (output / CHECKPOINTS).exists() or (output / "adapter_model.safetensors").exists():
+        raise InputError(f"output: {output} already holds a run; add --resume to go on with it, or give another folder")
+
+
+def _alignment_data(recipe: AlignRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
+    corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.data, root, recipe.languages)]
+    shape = {"lines": recipe.lines, "views": recipe.views}
+    train = AlignmentSchedule(corpora, steps=recipe.steps * recipe.accumulate, seed=recipe.seed, **shape)
+    dev = None
+    if recipe.dev:
+        dev_corpora = [
+            keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.dev, root, recipe.languages)
+        ]
+        dev = AlignmentSchedule(dev_corpora, steps=recipe.dev_batches, seed=_DEV_SEED, **shape)
+    tags = sorted({tag for corpus in corpora for tag in corpus})
+    return train, dev, {"languages": tags, "lines": [len(corpus["en"]) for corpus in corpora]}
+
+
+def _task_data(recipe: TaskRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
+    inventories: dict[str, list[str]] = {}
+    train, summary = _labelled_commands(recipe.data, root, "train" if recipe.split else None, inventories)
+    schedule = TaskSchedule(
+        train, _example_maker(inventories), rows=recipe.rows, steps=recipe.steps * recipe.accumulate, seed=recipe.seed
+    )
+    dev = None
+    if recipe.dev:
+        commands, _ = _labelled_commands(recipe.dev, root, "dev" if recipe.split else None, inventories)
+        dev = TaskSchedule(
+            commands, _example_maker(inventories), rows=recipe.rows, steps=recipe.dev_batches, seed=_DEV_SEED
+        )
+    return schedule, dev, summary
+
+
+def _labelled_commands(
+    sources: list[str], root: Path | None, split: str | None, inventories: dict[str, list[str]]
+) -> tuple[list[tuple[str, slot_filling.Command]], dict]:
+    """Commands, each with the folder it comes from, whose files share one slot inventory (added to `inventories`)."""
+    found: list[tuple[str, slot_filling.Command]] = []
+    counts: dict[str, int] = {}
+    for source in sources:
+        path, _, times = source.partition("*")
+        if times and not (times.isdigit() and int(times) > 0):
+            raise InputError(f"data: {source!r} is not of the form PATH or PATH*N with N a whole number above 0")
+        file = resolve(path, root)
+        commands = slot_filling.read_folder_or_file(file, split=split)
+        group = str(file if file.is_dir() else file.parent)
+        inventories[group] = sorted({*inventories.get(group, []), *slot_filling.inventory_of(commands)})
+        found.extend([(group, command) for command in commands] * int(times or 1))
+        counts[source] = len(commands)
+    languages = sorted({command.language for _, command in found})
+    return found, {"languages": languages, "commands": counts}
+
+
+def _example_maker(inventories: dict[str, list[str]]):
+    def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
+        group, command = record
+        return slot_filling.training_example(command, inventories[group], rng)
+
+    return to_example

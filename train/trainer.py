@@ -1,0 +1,167 @@
+"""`transformers.Trainer` over a schedule of micro-batches, each of one objective."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+
+from midalign_demo.bases import Base, decoder_view
+from midalign_demo.errors import InputError
+from midalign_demo.middle import tokenize
+from train.objectives import contrastive_loss, embed_for_training, task_loss
+from train.recipe import Recipe
+
+CHECKPOINTS = "checkpoints"
+_COMPLETE = "midalign-complete"
+
+
+class ObjectiveTrainer(Trainer):
+    """Trains whatever objective a micro-batch names. A dataset's item is a whole micro-batch, taken in order."""
+
+    def __init__(self, base: Base, recipe: Recipe, model: PeftModel, **kwargs):
+        super().__init__(model=model, data_collator=lambda items: items[0], **kwargs)
+        self._base, self._recipe = base, recipe
+        self._eos = base.tokenizer.eos_token_id
+        self.model_accepts_loss_kwargs = False  # the loss is a mean over the micro-batch: divide it by `accumulate`
+        layer = getattr(recipe, "layer", None)
+        self._layer = layer
+        self._view = decoder_view(base.model, layer) if layer else None
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The loss of one micro-batch, see `train.data` for its form."""
+        loss = self._alignment_loss(inputs) if inputs["objective"] == "align" else self._task_loss(inputs)
+        if model.training and not math.isfinite(loss.detach().item()):
+            raise InputError(
+                f"learning_rate: the loss is {loss.detach().item()} at step {self.state.global_step}; "
+                f"{self._recipe.learning_rate} is too high"
+            )
+        return loss
+
+    def _alignment_loss(self, inputs: dict) -> torch.Tensor:
+        recipe = self._recipe
+        sentences = [sentence for view in inputs["sentences"] for sentence in view]
+        pooled = embed_for_training(
+            self._view, self._layer, tokenize(self._base, sentences), self._base, include_bos=recipe.include_bos
+        )
+        views = pooled.split(len(inputs["sentences"][0]))
+        return contrastive_loss(views, temperature=recipe.temperature, direction=recipe.direction, pairs=recipe.pairs)
+
+    def _task_loss(self, inputs: dict) -> torch.Tensor:
+        prompts = [self._base.encode_prompt(prompt) for prompt in inputs["prompts"]]
+        answers = [[*self._base.encode(answer), self._eos] for answer in inputs["answers"]]
+        return task_loss(self._base, prompts, answers)
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
+        """Mean loss over the dev micro-batches."""
+        dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
+        self.model.eval()
+        with torch.no_grad():
+            losses = [float(self.compute_loss(self.model, dataset[index])) for index in range(len(dataset))]
+        metrics = {f"{metric_key_prefix}_loss": sum(losses) / len(losses)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class _MarkComplete(TrainerCallback):
+    """Marks a checkpoint once all of it is on disk: one that a kill cut short has no mark and is never resumed."""
+
+    def on_save(self, args, state, control, **kwargs):
+        folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+        for file in folder.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        (folder / _COMPLETE).touch()
+
+
+def run(
+    base: Base, recipe: Recipe, model: PeftModel, train: Dataset, dev: Dataset | None, output: Path, *, resume: bool
+) -> dict:
+    """Train, keep checkpoints in `output/checkpoints`, and leave the best weights on the model.
+
+    Returns:
+        `{"steps", "best_step", "dev_loss", "train_loss", "history"}`; best_step is the last step without dev data.
+    """
+    checkpoint = last_checkpoint(output) if resume else None
+    arguments = TrainingArguments(
+        output_dir=str(output / CHECKPOINTS),
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=recipe.accumulate,
+        max_steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.scheduler,
+        warmup_steps=max(1, round(recipe.warmup * recipe.steps)),
+        weight_decay=0.0,
+        seed=recipe.seed,
+        eval_strategy="steps" if dev is not None else "no",
+        eval_steps=recipe.dev_every,
+        save_strategy="steps",
+        save_steps=recipe.dev_every,
+        save_total_limit=2,
+        load_best_model_at_end=dev is not None,
+        metric_for_best_model="eval_loss" if dev is not None else None,
+        greater_is_better=False if dev is not None else None,
+        logging_steps=min(10, recipe.dev_every),
+        remove_unused_columns=False,
+        report_to="none",
+        dataloader_pin_memory=False,
+        use_cpu=base.device.type == "cpu",
+    )
+    callbacks: list[TrainerCallback] = [_MarkComplete()]
+    if dev is not None:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+    trainer = ObjectiveTrainer(
+        base, recipe, model, args=arguments, train_dataset=train, eval_dataset=dev, callbacks=callbacks
+    )
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    return {
+        "steps": trainer.state.global_step,
+        "best_step": trainer.state.best_global_step or trainer.state.global_step,
+        "dev_loss": trainer.state.best_metric,
+        "train_loss": losses[-1] if losses else None,
+        "history": history,
+    }
+
+
+def last_checkpoint(output: Path) -> Path | None:
+    """The latest complete checkpoint of a run, or None; incomplete ones are removed."""
+    complete = []
+    for folder in (output / CHECKPOINTS).glob("checkpoint-*"):
+        if (folder / _COMPLETE).is_file():
+            complete.append(folder)
+        else:
+            shutil.rmtree(folder)
+    return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def save_adapter(model: PeftModel, output: Path, *, card: str, details: dict) -> None:
+    """Write the adapter as a plain PEFT folder in bfloat16, with its card and `training.json`.
+
+    Everything is written beside its place first and then renamed, file by file.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as work:
+        weights = {key: value.to(torch.bfloat16) for key, value in model.state_dict().items() if "lora_" in key}
+        config = model.peft_config["default"]
+        config.inference_mode = True
+        model.save_pretrained(work, state_dict=weights)
+        Path(work, "README.md").write_text(card, encoding="utf-8")
+        Path(work, "training.json").write_text(
+            json.dumps(details, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        for file in Path(work).iterdir():
+            os.replace(file, output / file.name)
