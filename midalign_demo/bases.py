@@ -109,6 +109,7 @@ def load(
     Raises:
         InputError: no such base, an architecture that is not supported, an unknown dtype.
     """
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
@@ -129,7 +130,7 @@ def load(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(dtype, chosen_device))
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(f"base: {name!r} has no complete model ({str(error).splitlines()[0]})") from error
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:

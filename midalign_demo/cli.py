@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from midalign_demo import __version__, adapters, bases, embedded, languages, parallel
+from midalign_demo import variants as variant_names
 from midalign_demo.commandline import Parser, comma_list, positive, progress_bar, report, run
 from midalign_demo.errors import InputError
 from midalign_demo.retrieval import SCORES, retrieval_table
@@ -17,7 +18,6 @@ from midalign_demo.tasks import slot_filling
 
 TASKS = (slot_filling.NAME,)
 _DEFAULT_COMPARED = "base,task,merged"
-_ROLES = ("task", "align", "joint")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = _command(commands, "demo", _demo, "open the browser app")
-    demo.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    demo.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     demo.add_argument("--port", type=positive, help="port; default: 7860 or the next free one")
     demo.add_argument("--share", action="store_true", help="make a public link through Gradio's relay")
     _model_options(demo)
@@ -46,6 +46,7 @@ def _parser() -> Parser:
         "--slots", type=comma_list, help="slots that may be filled; default: those of a voice assistant"
     )
     _model_options(compare)
+    _merge_option(compare)
 
     evaluate = _command(commands, "evaluate", _evaluate, "score variants on labelled data")
     evaluate.add_argument("task", choices=TASKS)
@@ -60,6 +61,7 @@ def _parser() -> Parser:
     )
     evaluate.add_argument("--limit", type=positive, help="at most so many examples of each language")
     _model_options(evaluate)
+    _merge_option(evaluate)
 
     retrieval = _command(
         commands, "retrieval", _retrieval, "retrieval accuracy over parallel text, by layer and language pair"
@@ -76,6 +78,7 @@ def _parser() -> Parser:
     retrieval.add_argument("--limit", type=positive, help="only the first N lines")
     retrieval.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
     _model_options(retrieval)
+    _merge_option(retrieval)
 
     adapter = _command(commands, "adapters", _adapters, "list, show, merge or export adapters")
     adapter.add_argument("action", choices=("list", "show", "merge", "export"))
@@ -103,8 +106,14 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--adapter", action="append", default=[], metavar="ROLE=SOURCE",
-        help=f"adapter behind a variant: ROLE is {', '.join(_ROLES)}; SOURCE a shipped adapter or a folder",
+        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)}; SOURCE a shipped one or a folder",
     )  # fmt: skip
+
+
+def _merge_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--align-weight", type=float, metavar="W", help="weight of the alignment adapter in `merged`; default: as tuned"
+    )
 
 
 def _language(tag: str) -> str:
@@ -114,8 +123,8 @@ def _language(tag: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _as_list(value: str | list[str]) -> list[str]:
-    return comma_list(value) if isinstance(value, str) else value
+def _variants(value: str | list[str]) -> list[str]:
+    return variant_names.check(comma_list(value) if isinstance(value, str) else value)
 
 
 def _print_json(document: dict | list) -> None:
@@ -124,23 +133,21 @@ def _print_json(document: dict | list) -> None:
 
 def _open_engine(arguments: argparse.Namespace, task: str):
     """The base and the adapters that the options name; the embedded base comes with its shipped ones."""
-    from midalign_demo.engine import Engine
+    from midalign_demo.engine import open_engine  # torch takes seconds to import
 
-    chosen: dict[str, str | None] = dict.fromkeys(_ROLES)
-    if arguments.base == embedded.NAME:
-        chosen.update(
-            {
-                "task": task if task in adapters.shipped() else None,
-                "align": "align" if "align" in adapters.shipped() else None,
-            }
-        )
+    sources = {}
     for pair in arguments.adapter:
         role, equals, source = pair.partition("=")
-        if role not in _ROLES or not equals:
-            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {', '.join(_ROLES)}")
-        chosen[role] = source
-    engine = Engine(bases.load(arguments.base, dtype=arguments.dtype, device=arguments.device, report=report))
-    engine.add_task(task, task_adapter=chosen["task"], align_adapter=chosen["align"], joint_adapter=chosen["joint"])
+        if role not in variant_names.ROLES or not equals:
+            roles = ", ".join(variant_names.ROLES)
+            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}")
+        sources[role] = source
+    options = {"dtype": arguments.dtype, "device": arguments.device, "report": report}
+    engine = open_engine(arguments.base, task, sources=sources, **options)
+    if arguments.align_weight is not None:
+        if "merged" not in engine.variants(task):
+            raise InputError(f"align-weight: {arguments.align_weight} given, but there is nothing to merge")
+        engine.set_merge(task, arguments.align_weight)
     return engine
 
 
@@ -153,7 +160,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _compare(arguments: argparse.Namespace) -> None:
     from midalign_demo.comparison import compare
 
-    variants = _as_list(arguments.variants)
+    variants = _variants(arguments.variants)
     inventory = slot_filling.check_inventory(arguments.slots or slot_filling.DEFAULT_INVENTORY)
     engine = _open_engine(arguments, arguments.task)
     result = compare(engine, arguments.text, variants, inventory=inventory, language=arguments.language)
@@ -189,8 +196,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     from midalign_demo.evaluation import evaluate_slot_filling
 
+    variants = _variants(arguments.variants)
     engine = _open_engine(arguments, arguments.task)
-    variants = _as_list(arguments.variants)
     scores = evaluate_slot_filling(engine, commands, variants, inventory=inventory, progress=progress_bar("answers"))
     result = {"task": arguments.task, "file": arguments.path, "n": len(commands), "variants": scores}
     if arguments.json:
@@ -214,8 +221,8 @@ def _retrieval(arguments: argparse.Namespace) -> None:
 
     from midalign_demo.middle import embed
 
+    variants = _variants(arguments.variants)
     engine = _open_engine(arguments, slot_filling.NAME)
-    variants = _as_list(arguments.variants)
     names = {variant: engine.adapter_of(variant, slot_filling.NAME) for variant in variants}
     layers = _layers(arguments.layers, engine.base)
     sentences = [line for lines in corpus.values() for line in lines]

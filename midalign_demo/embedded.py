@@ -129,7 +129,7 @@ def _convert(work: Path, report: Report) -> None:
     tokenizer = AutoTokenizer.from_pretrained(work, gguf_file=gguf.name)
     report(f"Preparing {NAME}, once: reading and converting the weights")
     model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+        work, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
     )
     # GGUF carries no generation config.
     model.generation_config = GenerationConfig(

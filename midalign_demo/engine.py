@@ -5,21 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from midalign_demo import bases
 from midalign_demo.adapters import AdapterSet
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
+from midalign_demo.variants import MERGE_WEIGHTS, ROLES, VARIANTS, adapter_name, check, shipped_sources
 
-VARIANTS = ("base", "task", "align", "merged", "joint")
 MAX_PROMPT_TOKENS = 2048
-
-# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), tuned on dev text.
-MERGE_WEIGHTS = {"slot-filling": 1.0}
 
 
 @dataclass(frozen=True)
@@ -57,30 +55,32 @@ class Engine:
         self.base = base
         self.adapters = AdapterSet(base)
 
-    def add_task(
-        self, task: str, *, task_adapter: str | None, align_adapter: str | None, joint_adapter: str | None = None
-    ) -> None:
+    def add_task(self, task: str, sources: Mapping[str, str]) -> None:
         """Load what a task's variants need, as far as it is given and not loaded yet, and merge task and align.
 
         Args:
             task: name of the task, such as `slot-filling`.
-            task_adapter, align_adapter, joint_adapter: shipped adapters' names or folders.
+            sources: for the roles `task`, `align` and `joint` a shipped adapter's name or a folder; none is a must.
+
+        Raises:
+            InputError: an adapter that is not there or does not fit the base.
         """
-        wanted = {task: task_adapter, "align": align_adapter, f"{task}-joint": joint_adapter}
-        for name, source in wanted.items():
-            if source is not None and name not in self.adapters.names:
-                self.adapters.load(name, source)
-        if task_adapter is not None and align_adapter is not None:
+        for role in ROLES:
+            name = adapter_name(role, task)
+            if role in sources and name not in self.adapters.names:
+                self.adapters.load(name, sources[role])
+        if "task" in sources and "align" in sources:
             self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0))
 
     def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
         """Make the task's `merged` variant anew with these weights."""
-        self.adapters.merge(f"{task}-merged", {task: task_weight, "align": align_weight})
+        merged, task_name, align = (adapter_name(variant, task) for variant in ("merged", "task", "align"))
+        self.adapters.merge(merged, {task_name: task_weight, align: align_weight})
 
     def variants(self, task: str) -> list[str]:
         """The variants that the loaded adapters allow for a task, in the usual order."""
         return [
-            variant for variant in VARIANTS if variant == "base" or _adapter_name(variant, task) in self.adapters.names
+            variant for variant in VARIANTS if variant == "base" or adapter_name(variant, task) in self.adapters.names
         ]
 
     def adapter_of(self, variant: str, task: str) -> str | None:
@@ -89,13 +89,12 @@ class Engine:
         Raises:
             InputError: not a variant, or its adapter is not loaded.
         """
-        if variant not in VARIANTS:
-            raise InputError(f"variants: {variant!r} is not one of {', '.join(VARIANTS)}")
+        check([variant])
         if variant not in self.variants(task):
             raise InputError(
                 f"variants: {variant!r} has no adapter for {task}; there are {', '.join(self.variants(task))}"
             )
-        return _adapter_name(variant, task)
+        return adapter_name(variant, task)
 
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.
@@ -164,6 +163,29 @@ class Engine:
         watcher.finish()
 
 
+def open_engine(
+    base: str,
+    task: str,
+    *,
+    sources: Mapping[str, str] | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    report: Callable[[str], None] = lambda message: None,
+) -> Engine:
+    """A base with the adapters for a task: the shipped ones where they fit, and those given.
+
+    Args:
+        base, dtype, device, report: see `midalign_demo.bases.load`.
+        sources: see `Engine.add_task`; each takes the place of the shipped one.
+
+    Raises:
+        InputError: see `midalign_demo.bases.load` and `Engine.add_task`.
+    """
+    engine = Engine(bases.load(base, dtype=dtype, device=device, report=report))
+    engine.add_task(task, {**shipped_sources(base, task), **(sources or {})})
+    return engine
+
+
 class _Watcher(StoppingCriteria):
     """Sees every step of a generation: reports it, ends rows at a line break, and ends all when cancelled."""
 
@@ -202,7 +224,3 @@ class _Watcher(StoppingCriteria):
 
     def answers(self) -> list[Answer]:
         return list(self._answers)
-
-
-def _adapter_name(variant: str, task: str) -> str | None:
-    return {"base": None, "task": task, "align": "align", "merged": f"{task}-merged", "joint": f"{task}-joint"}[variant]

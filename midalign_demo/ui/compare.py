@@ -1,0 +1,159 @@
+"""The Compare tab: one command, answered by several variants side by side."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+
+import gradio as gr
+
+from midalign_demo import languages, variants
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import slot_filling
+from midalign_demo.ui import cards
+from midalign_demo.ui.host import ModelHost
+
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
+_DEFAULT_VARIANTS = ["base", "task", "merged"]
+_HINT = "Type a command, or pick an example below, and press Compare."
+
+
+def example_commands() -> list[dict]:
+    """The example commands: `{"language", "text"}` each."""
+    return json.loads((files("midalign_demo") / "assets" / "commands.json").read_text(encoding="utf-8"))
+
+
+class CompareTab:
+    """Builds the tab inside a `gr.Blocks` context."""
+
+    def __init__(self, host: ModelHost):
+        self._host = host
+        self._stops: dict[str, threading.Event] = {}
+        self._build()
+
+    def _build(self) -> None:
+        examples = example_commands()
+        tags = [example["language"] for example in examples]
+        choices = [(f"{languages.autonym(tag)} · {languages.name(tag)}", tag) for tag in tags]
+        available = variants.shipped_sources(self._host.base, slot_filling.NAME)
+        offered = [name for name in variants.VARIANTS if name == "base" or name in available]
+        if {"task", "align"} <= available.keys():
+            offered.insert(offered.index("align") + 1, "merged")
+
+        with gr.Row(elem_id="ask"):
+            text = gr.Textbox(
+                value=examples[0]["text"], label="Command", lines=2, max_lines=6, scale=5, elem_id="command",
+                placeholder="Wake me up at seven tomorrow morning", autofocus=True,
+            )  # fmt: skip
+            language = gr.Dropdown(
+                choices, value=tags[0], label="Language", allow_custom_value=True, scale=2, elem_id="language",
+                info="another one: its tag, such as ta",
+            )  # fmt: skip
+        with gr.Row(elem_id="controls"):
+            chosen = gr.CheckboxGroup(
+                [(cards.TITLES[name][0], name) for name in offered],
+                value=[name for name in _DEFAULT_VARIANTS if name in offered],
+                label="Variants", scale=4, elem_id="variants",
+            )  # fmt: skip
+            with gr.Row(elem_id="buttons"):
+                run = gr.Button("Compare", variant="primary", elem_id="run", min_width=120)
+                stop = gr.Button("Stop", variant="stop", elem_id="stop", interactive=False, min_width=90)
+        with gr.Accordion("Slots that may be filled", open=False, elem_id="slots"):
+            slots = gr.Dropdown(
+                list(slot_filling.DEFAULT_INVENTORY), value=list(slot_filling.DEFAULT_INVENTORY), multiselect=True,
+                allow_custom_value=True, label="Slot names, listed in the prompt",
+                info="Add your own: type a name and press Enter.",
+            )  # fmt: skip
+        result = gr.HTML(cards.notice(_HINT), elem_id="result", container=False)
+        gr.Examples(
+            [[example["text"], example["language"]] for example in examples],
+            inputs=[text, language], label="Examples", examples_per_page=len(examples), cache_examples=False,
+        )  # fmt: skip
+
+        language.change(
+            self._set_direction, language, text, api_visibility="private", show_progress="hidden", queue=False
+        )
+        inputs = [text, language, chosen, slots]
+        gr.on(
+            [run.click, text.submit], self._answer, inputs, [result, run, stop], show_progress="hidden",
+            api_visibility="private", **MODEL_QUEUE,
+        )  # fmt: skip
+        stop.click(self._stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
+        gr.api(self._api, api_name="compare", **MODEL_QUEUE)
+
+    @staticmethod
+    def _set_direction(tag: str):
+        try:
+            return gr.Textbox(rtl=languages.is_rtl(languages.normalize(tag or "")))
+        except InputError:
+            return gr.Textbox()
+
+    def _answer(self, text: str, tag: str, chosen: list[str], slots: list[str], request: gr.Request) -> Iterator[tuple]:
+        stopped = self._stops[request.session_hash] = threading.Event()
+        busy, idle = (
+            (gr.Button(interactive=False), gr.Button(interactive=True)),
+            (gr.Button(interactive=True), gr.Button(interactive=False)),
+        )
+        try:
+            inventory = slot_filling.check_inventory(slots or [])
+            tag = languages.normalize(tag or "")
+            chosen = variants.check(chosen)
+            while not self._host.wait(0.5):
+                if stopped.is_set():
+                    yield cards.notice("Stopped."), *idle
+                    return
+                yield cards.notice(f"{self._host.stage} · your question is next", kind="wait"), *busy
+            yield from self._stream(text, chosen, inventory, tag, stopped, busy)
+        except InputError as error:
+            yield cards.notice(str(error), kind="error"), *idle
+        else:
+            yield gr.skip(), *idle
+        finally:
+            self._stops.pop(request.session_hash, None)
+
+    def _stream(
+        self, text: str, chosen: list[str], inventory: list[str], tag: str, stopped: threading.Event, busy: tuple
+    ) -> Iterator[tuple]:
+        from midalign_demo.comparison import stream_compare
+
+        stream = stream_compare(self._host.engine, text, chosen, inventory=inventory, language=tag)
+        document: dict | None = None
+        try:
+            for document in stream:
+                yield cards.comparison(document, inventory), *busy
+                if stopped.is_set():
+                    break
+        finally:
+            stream.close()
+        if stopped.is_set() and document is not None:
+            for output in document["outputs"]:
+                output["done"] = True
+            yield (
+                cards.notice("Stopped: these answers are not complete.") + cards.comparison(document, inventory),
+                *busy,
+            )
+
+    def _stop(self, request: gr.Request) -> None:
+        self.stop_session(request.session_hash)
+
+    def stop_session(self, session: str | None) -> None:
+        """End what a session computes now, if anything."""
+        event = self._stops.get(session or "")
+        if event is not None:
+            event.set()
+
+    def _api(
+        self, text: str, language: str = "en", variants: list[str] | None = None, slots: list[str] | None = None
+    ) -> dict:
+        """Answer a command under several variants; the document that `midalign compare --json` prints."""
+        from midalign_demo.comparison import compare
+
+        try:
+            self._host.wait(600)
+            inventory = slot_filling.check_inventory(slots or slot_filling.DEFAULT_INVENTORY)
+            tag = languages.normalize(language)
+            return compare(self._host.engine, text, variants or _DEFAULT_VARIANTS, inventory=inventory, language=tag)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error

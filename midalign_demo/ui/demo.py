@@ -1,0 +1,82 @@
+"""The app: a page with its tabs, and launching it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import gradio as gr
+
+from midalign_demo import bases, embedded
+from midalign_demo.tasks import slot_filling
+from midalign_demo.ui import cards
+from midalign_demo.ui.compare import CompareTab
+from midalign_demo.ui.host import ModelHost
+
+_TITLE = "midalign"
+_INTRO = (
+    "A small language model answers your command in your language: as it is, tuned on the task in five languages, "
+    "and with an **alignment adapter** added that brings sentences of the same meaning together across languages."
+)
+_QUEUE_PLACES = 32
+
+
+def build(host: ModelHost) -> gr.Blocks:
+    """The page. The host may still be loading."""
+    with gr.Blocks(title=_TITLE, analytics_enabled=False) as demo:
+        with gr.Row(elem_id="top"):
+            gr.Markdown(f"# {_TITLE}\n{_INTRO}", elem_id="intro")
+        status = gr.HTML(_status(host), elem_id="status", container=False)
+        with gr.Tab("Compare", id="compare"):
+            tab = CompareTab(host)
+        gr.Markdown(_footer(host), elem_id="about")
+
+        ticker = gr.Timer(1.0)
+        tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+        ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
+        demo.load(lambda: _status(host), None, status, **tick)
+        demo.unload(lambda request: tab.stop_session(request.session_hash))
+    return demo
+
+
+def launch(*, host: str | None = None, port: int | None = None, share: bool = False, base: str = bases.DEFAULT) -> None:
+    """Start loading the model, open the page, and serve it until interrupted."""
+    model = ModelHost(base, slot_filling.NAME)
+    model.start()
+    build(model).queue(max_size=_QUEUE_PLACES).launch(
+        server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True
+    )
+
+
+def theme() -> gr.themes.Base:
+    """The app's look; both light and dark."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=["system-ui", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"],
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
+    )
+
+
+def css() -> str:
+    """The style sheet of the cards and the page."""
+    return (files("midalign_demo") / "ui" / "style.css").read_text(encoding="utf-8")
+
+
+def _status(host: ModelHost) -> str:
+    if host.problem:
+        return cards.notice(host.problem, kind="error")
+    if host.is_loading:
+        return cards.notice(host.stage, kind="wait")
+    engine = host.engine
+    loaded = ", ".join(engine.adapters.names) or "none"
+    dtype = str(engine.base.dtype).removeprefix("torch.")
+    return cards.notice(f"Ready: {host.base} in {dtype} on {engine.base.device}; adapters: {loaded}")
+
+
+def _footer(host: ModelHost) -> str:
+    licence = f" {embedded.LICENCE_NOTE}" if host.base == embedded.NAME else ""
+    return (
+        "Method: *Middle-Layer Representation Alignment* ([Liu & Niehues, ACL 2025](https://arxiv.org/abs/2502.14830))."
+        f" A model of this size makes mistakes.{licence}"
+    )

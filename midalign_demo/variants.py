@@ -1,0 +1,40 @@
+"""What a user picks: the variants, and the adapters that each is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midalign_demo import adapters, embedded
+from midalign_demo.errors import InputError
+
+VARIANTS = ("base", "task", "align", "merged", "joint")
+ROLES = ("task", "align", "joint")
+
+# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), tuned on dev text.
+MERGE_WEIGHTS = {"slot-filling": 1.0}
+
+
+def check(variants: Sequence[str]) -> list[str]:
+    """The variants themselves.
+
+    Raises:
+        InputError: none, or one that there is not.
+    """
+    for variant in variants:
+        if variant not in VARIANTS:
+            raise InputError(f"variants: {variant!r} is not one of {', '.join(VARIANTS)}")
+    if not variants:
+        raise InputError(f"variants: none given; there are {', '.join(VARIANTS)}")
+    return list(variants)
+
+
+def adapter_name(variant: str, task: str) -> str | None:
+    """The name under which an engine holds a variant's adapter; None for `base`."""
+    return {"base": None, "task": task, "align": "align", "merged": f"{task}-merged", "joint": f"{task}-joint"}[variant]
+
+
+def shipped_sources(base: str, task: str) -> dict[str, str]:
+    """The shipped adapter for each role, as far as there is one. They fit the embedded base alone."""
+    names = {"task": task, "align": "align", "joint": f"{task}-joint"}
+    available = adapters.shipped() if base == embedded.NAME else []
+    return {role: name for role, name in names.items() if name in available}
