@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from midalign_demo.engine import Answer, Engine, Row
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
+from midalign_demo.variants import UNTUNED
 
 MAX_CHARACTERS = 1000
 
@@ -44,6 +45,12 @@ def stream_compare(
         stream.close()
 
 
+def slot_filling_row(engine: Engine, text: str, variant: str, inventory: Sequence[str]) -> Row:
+    """The question as a variant is asked it, and the adapter that answers."""
+    ask = slot_filling.prompt_with_examples if variant in UNTUNED else slot_filling.prompt
+    return Row(ask(text, inventory), engine.adapter_of(variant, slot_filling.NAME))
+
+
 def check_text(text: str) -> str:
     """The text, stripped.
 
@@ -61,8 +68,8 @@ def check_text(text: str) -> str:
 def _rows(engine: Engine, text: str, variants: Sequence[str], inventory: Sequence[str]) -> list[Row]:
     if not variants:
         raise InputError(f"variants: none given; there are {', '.join(engine.variants(slot_filling.NAME))}")
-    prompt = slot_filling.prompt(check_text(text), inventory)
-    return [Row(prompt, engine.adapter_of(variant, slot_filling.NAME)) for variant in variants]
+    text = check_text(text)
+    return [slot_filling_row(engine, text, variant, inventory) for variant in variants]
 
 
 def _document(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from midalign_demo.comparison import slot_filling_row
 from midalign_demo.engine import Engine, Row
 from midalign_demo.tasks import slot_filling
 
@@ -30,13 +31,11 @@ def evaluate_slot_filling(
         `{variant: {"overall": {"f1", "precision", "recall", "n"}, "languages": {"de": {..}}}}`.
     """
     names = list(inventory or slot_filling.inventory_of(commands))
-    answers = answer_all(
-        engine,
-        [slot_filling.prompt(command.text, names) for command in commands],
-        slot_filling.NAME,
-        variants,
-        progress,
-    )
+    rows = {
+        variant: [slot_filling_row(engine, command.text, variant, names) for command in commands]
+        for variant in variants
+    }
+    answers = answer_all(engine, rows, progress)
     return {
         variant: _by_language(commands, [slot_filling.parse(text, names)[0] for text in answers[variant]])
         for variant in variants
@@ -44,20 +43,23 @@ def evaluate_slot_filling(
 
 
 def answer_all(
-    engine: Engine, prompts: Sequence[str], task: str, variants: Sequence[str], progress: Progress | None = None
+    engine: Engine, rows: Mapping[str, Sequence[Row]], progress: Progress | None = None
 ) -> dict[str, list[str]]:
-    """Every variant's answer to every prompt. Batches hold prompts of similar length, each under all variants."""
-    adapters = {variant: engine.adapter_of(variant, task) for variant in variants}
-    result = {variant: [""] * len(prompts) for variant in variants}
-    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]), reverse=True)
-    size = max(1, BATCH_ROWS // len(variants))
-    for start in range(0, len(order), size):
-        cells = [(number, variant) for number in order[start : start + size] for variant in variants]
-        answers = engine.generate([Row(prompts[number], adapters[variant]) for number, variant in cells])
-        for (number, variant), answer in zip(cells, answers, strict=True):
+    """Every variant's answers, in the order of its rows.
+
+    Batches hold the rows of all variants for questions of similar length.
+    """
+    count = len(next(iter(rows.values())))
+    result = {variant: [""] * count for variant in rows}
+    order = sorted(range(count), key=lambda number: max(len(of[number].prompt) for of in rows.values()), reverse=True)
+    size = max(1, BATCH_ROWS // len(rows))
+    for start in range(0, count, size):
+        cells = [(variant, number) for number in order[start : start + size] for variant in rows]
+        answers = engine.generate([rows[variant][number] for variant, number in cells])
+        for (variant, number), answer in zip(cells, answers, strict=True):
             result[variant][number] = answer.text
         if progress:
-            progress(min(start + size, len(order)) * len(variants), len(order) * len(variants))
+            progress(min(start + size, count) * len(rows), count * len(rows))
     return result
 
 

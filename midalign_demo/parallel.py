@@ -70,10 +70,10 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> dict[str, lis
 
 
 def _read_table(path: Path) -> dict[str, list[str]]:
-    text = read_text(path)
+    lines = read_lines(path)
     if path.suffix == ".jsonl":
         rows = []
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
                     rows.append(json.loads(line))
@@ -82,7 +82,7 @@ def _read_table(path: Path) -> dict[str, list[str]]:
                 if not isinstance(rows[-1], dict):
                     raise InputError(f"{path}: line {number} is not a JSON object")
     else:
-        rows = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     columns = [
         key
         for key in (rows[0] if rows else {})
@@ -112,7 +112,7 @@ def read_text(path: str | Path) -> str:
         InputError: it is missing, can't be read, or isn't UTF-8.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")  # read_text() would make line feeds of other line ends
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start})") from error
     except OSError as error:

@@ -10,6 +10,9 @@ from midalign_demo.errors import InputError
 VARIANTS = ("base", "task", "align", "merged", "joint")
 ROLES = ("task", "align", "joint")
 
+# Variants that never saw the task: they are asked with a few answered examples before the question.
+UNTUNED = ("base", "align")
+
 # The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), tuned on dev text.
 MERGE_WEIGHTS = {"slot-filling": 1.0}
 

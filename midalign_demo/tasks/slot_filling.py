@@ -56,9 +56,26 @@ class Command:
     slots: tuple[Slot, ...]
 
 
+_EXAMPLES = (
+    (
+        "remind me to water the plants on sunday evening",
+        ("datetime", "location", "reminder/todo"),
+        (Slot("reminder/todo", "water the plants"), Slot("datetime", "on sunday evening")),
+    ),
+    ("how warm is the bedroom", ("name", "area", "temperature", "datetime"), (Slot("area", "bedroom"),)),
+    ("thank you very much", ("movie_name", "datetime", "city"), ()),
+)
+
+
 def prompt(text: str, inventory: Sequence[str]) -> str:
     """What the model is asked. A line break in the text becomes a space, since it would end the command."""
     return f"Slots: {', '.join(inventory)}\nCommand: {' '.join(text.split())}\nValues:"
+
+
+def prompt_with_examples(text: str, inventory: Sequence[str]) -> str:
+    """The same question after a few answered ones, for models that were not tuned on the task."""
+    shown = "\n\n".join(prompt(example, names) + answer(slots) for example, names, slots in _EXAMPLES)
+    return f"{shown}\n\n{prompt(text, inventory)}"
 
 
 def answer(slots: Sequence[Slot]) -> str:

@@ -17,7 +17,7 @@ from midalign_demo.ui.host import ModelHost
 
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
 _DEFAULT_VARIANTS = ["base", "task", "merged"]
-_HINT = "Type a command, or pick an example below, and press Compare."
+_HINT = "Type a command in any language and press Compare, or click an example."
 
 
 def example_commands() -> list[dict]:
@@ -36,7 +36,7 @@ class CompareTab:
     def _build(self) -> None:
         examples = example_commands()
         tags = [example["language"] for example in examples]
-        choices = [(f"{languages.autonym(tag)} · {languages.name(tag)}", tag) for tag in tags]
+        choices = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
         available = variants.shipped_sources(self._host.base, slot_filling.NAME)
         offered = [name for name in variants.VARIANTS if name == "base" or name in available]
         if {"task", "align"} <= available.keys():
@@ -44,12 +44,12 @@ class CompareTab:
 
         with gr.Row(elem_id="ask"):
             text = gr.Textbox(
-                value=examples[0]["text"], label="Command", lines=2, max_lines=6, scale=5, elem_id="command",
-                placeholder="Wake me up at seven tomorrow morning", autofocus=True,
+                value=examples[0]["text"], label="Command", lines=2, max_lines=6, scale=5, min_width=300,
+                elem_id="command", placeholder=examples[0]["text"], autofocus=True,
             )  # fmt: skip
             language = gr.Dropdown(
-                choices, value=tags[0], label="Language", allow_custom_value=True, scale=2, elem_id="language",
-                info="another one: its tag, such as ta",
+                choices, value=tags[0], label="Language", allow_custom_value=True, scale=2, min_width=220,
+                elem_id="language", info="another one: its tag, such as ta",
             )  # fmt: skip
         with gr.Row(elem_id="controls"):
             chosen = gr.CheckboxGroup(
@@ -60,6 +60,11 @@ class CompareTab:
             with gr.Row(elem_id="buttons"):
                 run = gr.Button("Compare", variant="primary", elem_id="run", min_width=120)
                 stop = gr.Button("Stop", variant="stop", elem_id="stop", interactive=False, min_width=90)
+        picked = gr.Dataset(
+            components=[gr.Textbox(visible=False)], samples=[[example["text"]] for example in examples], type="index",
+            sample_labels=[f"{languages.autonym(example['language'])}: {example['text']}" for example in examples],
+            label="Examples: one click asks", samples_per_page=len(examples), elem_id="examples",
+        )  # fmt: skip
         with gr.Accordion("Slots that may be filled", open=False, elem_id="slots"):
             slots = gr.Dropdown(
                 list(slot_filling.DEFAULT_INVENTORY), value=list(slot_filling.DEFAULT_INVENTORY), multiselect=True,
@@ -67,20 +72,17 @@ class CompareTab:
                 info="Add your own: type a name and press Enter.",
             )  # fmt: skip
         result = gr.HTML(cards.notice(_HINT), elem_id="result", container=False)
-        gr.Examples(
-            [[example["text"], example["language"]] for example in examples],
-            inputs=[text, language], label="Examples", examples_per_page=len(examples), cache_examples=False,
-        )  # fmt: skip
-
         language.change(
             self._set_direction, language, text, api_visibility="private", show_progress="hidden", queue=False
         )
-        inputs = [text, language, chosen, slots]
-        gr.on(
-            [run.click, text.submit], self._answer, inputs, [result, run, stop], show_progress="hidden",
-            api_visibility="private", **MODEL_QUEUE,
-        )  # fmt: skip
-        stop.click(self._stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
+        inputs, outputs = [text, language, chosen, slots], [result, run, stop]
+        answering = {"show_progress": "hidden", "api_visibility": "private", **MODEL_QUEUE}
+        gr.on([run.click, text.submit], self._answer, inputs, outputs, **answering)
+        picked.click(
+            lambda number: (examples[number]["text"], examples[number]["language"]), picked, [text, language],
+            show_progress="hidden", api_visibility="private", queue=False,
+        ).then(self._answer, inputs, outputs, **answering)  # fmt: skip
+        stop.click(self.stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
         gr.api(self._api, api_name="compare", **MODEL_QUEUE)
 
     @staticmethod
@@ -135,12 +137,9 @@ class CompareTab:
                 *busy,
             )
 
-    def _stop(self, request: gr.Request) -> None:
-        self.stop_session(request.session_hash)
-
-    def stop_session(self, session: str | None) -> None:
-        """End what a session computes now, if anything."""
-        event = self._stops.get(session or "")
+    def stop(self, request: gr.Request) -> None:
+        """End what the session computes now, if anything."""
+        event = self._stops.get(request.session_hash)
         if event is not None:
             event.set()
 

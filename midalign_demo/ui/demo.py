@@ -34,7 +34,7 @@ def build(host: ModelHost) -> gr.Blocks:
         tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
         ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
         demo.load(lambda: _status(host), None, status, **tick)
-        demo.unload(lambda request: tab.stop_session(request.session_hash))
+        demo.unload(tab.stop)
     return demo
 
 
