@@ -135,15 +135,8 @@ def _open_engine(arguments: argparse.Namespace, task: str):
     """The base and the adapters that the options name; the embedded base comes with its shipped ones."""
     from midalign_demo.engine import open_engine  # torch takes seconds to import
 
-    sources = {}
-    for pair in arguments.adapter:
-        role, equals, source = pair.partition("=")
-        if role not in variant_names.ROLES or not equals:
-            roles = ", ".join(variant_names.ROLES)
-            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}")
-        sources[role] = source
     options = {"dtype": arguments.dtype, "device": arguments.device, "report": report}
-    engine = open_engine(arguments.base, task, sources=sources, **options)
+    engine = open_engine(arguments.base, task, sources=_sources(arguments), **options)
     if arguments.align_weight is not None:
         if "merged" not in engine.variants(task):
             raise InputError(f"align-weight: {arguments.align_weight} given, but there is nothing to merge")
@@ -151,10 +144,30 @@ def _open_engine(arguments: argparse.Namespace, task: str):
     return engine
 
 
+def _sources(arguments: argparse.Namespace) -> dict[str, str]:
+    """The adapters that `--adapter` names, by role."""
+    sources = {}
+    for pair in arguments.adapter:
+        role, equals, source = pair.partition("=")
+        if role not in variant_names.ROLES or not equals:
+            roles = ", ".join(variant_names.ROLES)
+            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}")
+        sources[role] = source
+    return sources
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from midalign_demo.ui.demo import launch
 
-    launch(host=arguments.host, port=arguments.port, share=arguments.share, base=arguments.base)
+    launch(
+        host=arguments.host,
+        port=arguments.port,
+        share=arguments.share,
+        base=arguments.base,
+        sources=_sources(arguments),
+        dtype=arguments.dtype,
+        device=arguments.device,
+    )
 
 
 def _compare(arguments: argparse.Namespace) -> None:

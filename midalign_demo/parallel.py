@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from midalign_demo import languages as language_tags
@@ -42,9 +42,7 @@ def read(
             f"parallel text: {str(path)!r} is not a folder of <language>.txt files, a .jsonl or a .tsv file"
         )
     if languages is not None:
-        missing = [tag for tag in languages if tag not in corpus]
-        if missing:
-            raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(corpus))}")
+        _check_present(languages, corpus, path)
         corpus = {tag: corpus[tag] for tag in languages}
     counts = {tag: len(lines) for tag, lines in corpus.items()}
     if len(set(counts.values())) != 1:
@@ -65,8 +63,15 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> dict[str, lis
     files = {file.stem: file for file in sorted(folder.glob("*.txt")) if _is_tag(file.stem)}
     if not files:
         raise InputError(f"parallel text: {str(folder)!r} holds no <language>.txt file, such as en.txt")
-    wanted = files if languages is None else [tag for tag in languages if tag in files]
-    return {tag: read_lines(files[tag]) for tag in wanted}
+    if languages is not None:
+        _check_present(languages, files, folder)
+    return {tag: read_lines(files[tag]) for tag in languages or files}
+
+
+def _check_present(wanted: Sequence[str], present: Collection[str], path: Path) -> None:
+    missing = [tag for tag in wanted if tag not in present]
+    if missing:
+        raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(present))}")
 
 
 def _read_table(path: Path) -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import logging
 import sys
-import time
 from pathlib import Path
 
 from midalign_demo.commandline import Parser
@@ -59,26 +58,15 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    start = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):  # the trainer prints its log there; stdout is for the result alone
         prepared = prepare_run(kind, recipe, output, resume=resume, report=logging.info)
         result = run(
             prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
         )
-    seconds = time.perf_counter() - start
-    details = {
-        "kind": kind,
-        "recipe": dataclasses.asdict(prepared.recipe),
-        "data": prepared.data_summary,
-        **result,
-        "seconds": round(seconds, 1),
-    }
+    details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}
     save_adapter(prepared.model, output, card=card(kind, details), details=details)
-    return {
-        "output": str(output),
-        **{key: result[key] for key in ("steps", "best_step", "dev_loss", "train_loss")},
-        "seconds": seconds,
-    }
+    kept = ("steps", "best_step", "dev_loss", "train_loss", "seconds")
+    return {"output": str(output), **{key: result[key] for key in kept}}
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from torch.utils.data import Dataset
@@ -25,7 +24,8 @@ class AlignmentSchedule(Dataset):
     """Micro-batches of parallel sentences.
 
     Each holds `lines` lines of one corpus in `views` languages, English first, each view in one language, so that
-    the contrast is between meanings and never between languages. Languages take turns, as evenly as the corpora allow.
+    the contrast is between meanings and never between languages. Languages take turns,
+    as evenly as the corpora and the weights allow.
 
     Items are `{"objective": "align", "languages": [views], "sentences": [views][lines]}`.
     """
@@ -38,14 +38,14 @@ class AlignmentSchedule(Dataset):
         views: int,
         steps: int,
         seed: int,
-        languages: Sequence[str] | None = None,
+        weights: Mapping[str, int] | None = None,
     ):
         """
         Args:
             corpora: parallel texts, each with English; drawn from in proportion to their lines.
             lines, views: shape of a micro-batch.
             steps: number of micro-batches.
-            languages: which to take beside English; default: all.
+            weights: how many turns a language gets for one turn of the others; default: all get as many.
 
         Raises:
             InputError: a corpus without English, with no other language, or with too few lines.
@@ -56,9 +56,10 @@ class AlignmentSchedule(Dataset):
             raise InputError(f"lines: {lines} given; contrasting needs at least 2 lines in a micro-batch")
         self._corpora = list(corpora)
         self._views = views
+        self._weights = dict(weights or {})
         self._others = []
         for number, corpus in enumerate(self._corpora, start=1):
-            others = [tag for tag in corpus if tag != ENGLISH and (languages is None or tag in languages)]
+            others = [tag for tag in corpus if tag != ENGLISH]
             if ENGLISH not in corpus or not others:
                 raise InputError(
                     f"data: corpus {number} has the languages {', '.join(corpus)}; "
@@ -73,7 +74,7 @@ class AlignmentSchedule(Dataset):
         self._plan = self._make_plan(lines, steps, random.Random(seed))
 
     def _make_plan(self, lines: int, steps: int, rng: random.Random) -> list[tuple[int, list[int], list[str]]]:
-        turns = Counter({tag: 0 for others in self._others for tag in others})
+        turns = {tag: 0.0 for others in self._others for tag in others}
         plan: list[tuple[int, list[int], list[str]]] = []
         while len(plan) < steps:
             epoch = []
@@ -85,7 +86,8 @@ class AlignmentSchedule(Dataset):
                 # The languages that had the fewest turns so far, ties in random order.
                 others = sorted(rng.sample(self._others[number], len(self._others[number])), key=turns.__getitem__)
                 chosen = others[: self._views - 1]
-                turns.update(chosen)
+                for tag in chosen:
+                    turns[tag] += 1 / self._weights.get(tag, 1)
                 plan.append((number, rows, chosen))
         return plan[:steps]
 
@@ -188,6 +190,18 @@ def read_corpora(
     if missing:
         raise InputError(f"languages: {', '.join(missing)} not in any of {', '.join(sources)}")
     return corpora
+
+
+def split_times(entry: str) -> tuple[str, int]:
+    """`X*3` -> `("X", 3)`; `X` -> `("X", 1)`.
+
+    Raises:
+        InputError: what follows the star is not a whole number above 0.
+    """
+    name, star, times = entry.partition("*")
+    if star and not (times.isdecimal() and int(times) > 0):
+        raise InputError(f"{entry!r} is not of the form X or X*N with N a whole number above 0")
+    return name, int(times or 1)
 
 
 def resolve(path: str, root: Path | None) -> Path:

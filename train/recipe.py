@@ -58,7 +58,9 @@ class AlignRecipe(Recipe):
     data: PATH or PATH:FIRST-LAST, see `midalign_demo.parallel`.
     """
 
-    languages: list[str] | None = _option(None, "languages to align with English; default: all in the data")
+    languages: list[str] | None = _option(
+        None, "languages to align with English, as TAG or TAG*N for N times the turns; default: all"
+    )
     longest: int | None = _option(None, "leave out lines whose English side has more characters", lowest=1)
     layer: int | None = _option(None, "layer to align; default: the base's middle layer", lowest=1)
     lines: int = _option(32, "lines in a micro-batch", lowest=2)
@@ -159,8 +161,8 @@ def _check(recipe: Recipe) -> None:
                 raise InputError(f"{key.name}: {item} is below {key.metadata['lowest']}")
     if not recipe.data:
         raise InputError("data: no file or folder given to train on")
-    for tag in getattr(recipe, "languages", None) or ():
-        languages.normalize(tag)
+    for entry in getattr(recipe, "languages", None) or ():
+        languages.normalize(entry.partition("*")[0])
 
 
 def _value_type(hint) -> tuple[type, bool]:

@@ -15,7 +15,7 @@ from transformers import set_seed
 from midalign_demo import bases, embedded
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
-from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve
+from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve, split_times
 from train.recipe import AlignRecipe, Recipe, TaskRecipe
 from train.trainer import CHECKPOINTS, last_checkpoint
 
@@ -79,17 +79,19 @@ def _check_output(output: Path, *, resume: bool) -> None:
 
 
 def _alignment_data(recipe: AlignRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
-    corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.data, root, recipe.languages)]
+    weights = dict(split_times(entry) for entry in recipe.languages) if recipe.languages is not None else None
+    tags = list(weights) if weights is not None else None
     shape = {"lines": recipe.lines, "views": recipe.views}
-    train = AlignmentSchedule(corpora, steps=recipe.steps * recipe.accumulate, seed=recipe.seed, **shape)
+    corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.data, root, tags)]
+    train = AlignmentSchedule(
+        corpora, steps=recipe.steps * recipe.accumulate, seed=recipe.seed, weights=weights, **shape
+    )
     dev = None
     if recipe.dev:
-        dev_corpora = [
-            keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.dev, root, recipe.languages)
-        ]
+        dev_corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.dev, root, tags)]
         dev = AlignmentSchedule(dev_corpora, steps=recipe.dev_batches, seed=_DEV_SEED, **shape)
-    tags = sorted({tag for corpus in corpora for tag in corpus})
-    return train, dev, {"languages": tags, "lines": [len(corpus["en"]) for corpus in corpora]}
+    trained_tags = sorted({tag for corpus in corpora for tag in corpus})
+    return train, dev, {"languages": trained_tags, "lines": [len(corpus["en"]) for corpus in corpora]}
 
 
 def _task_data(recipe: TaskRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
@@ -114,14 +116,12 @@ def _labelled_commands(
     found: list[tuple[str, slot_filling.Command]] = []
     counts: dict[str, int] = {}
     for source in sources:
-        path, _, times = source.partition("*")
-        if times and not (times.isdigit() and int(times) > 0):
-            raise InputError(f"data: {source!r} is not of the form PATH or PATH*N with N a whole number above 0")
+        path, times = split_times(source)
         file = resolve(path, root)
         commands = slot_filling.read_folder_or_file(file, split=split)
         group = str(file if file.is_dir() else file.parent)
         inventories[group] = sorted({*inventories.get(group, []), *slot_filling.inventory_of(commands)})
-        found.extend([(group, command) for command in commands] * int(times or 1))
+        found.extend([(group, command) for command in commands] * times)
         counts[source] = len(commands)
     languages = sorted({command.language for _, command in found})
     return found, {"languages": languages, "commands": counts}

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -76,14 +77,24 @@ class ObjectiveTrainer(Trainer):
 
 
 class _MarkComplete(TrainerCallback):
-    """Marks a checkpoint once all of it is on disk: one that a kill cut short has no mark and is never resumed."""
+    """Marks a checkpoint once all of it is on disk: one that a kill cut short has no mark and is never resumed.
+
+    The mark holds the seconds of training so far, over all interruptions.
+    """
+
+    def __init__(self, seconds_before: float):
+        self._seconds_before, self._start = seconds_before, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._start
 
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         for file in folder.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-        (folder / _COMPLETE).touch()
+        (folder / _COMPLETE).write_text(f"{self.seconds:.1f}\n", encoding="utf-8")
 
 
 def run(
@@ -92,7 +103,8 @@ def run(
     """Train, keep checkpoints in `output/checkpoints`, and leave the best weights on the model.
 
     Returns:
-        `{"steps", "best_step", "dev_loss", "train_loss", "history"}`; best_step is the last step without dev data.
+        `{"steps", "best_step", "dev_loss", "train_loss", "seconds", "history"}`. Without dev data best_step is the
+        last step. The seconds are those of training, interrupted runs included.
     """
     checkpoint = last_checkpoint(output) if resume else None
     arguments = TrainingArguments(
@@ -119,7 +131,8 @@ def run(
         dataloader_pin_memory=False,
         use_cpu=base.device.type == "cpu",
     )
-    callbacks: list[TrainerCallback] = [_MarkComplete()]
+    marker = _MarkComplete(float((checkpoint / _COMPLETE).read_text(encoding="utf-8")) if checkpoint else 0.0)
+    callbacks: list[TrainerCallback] = [marker]
     if dev is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
     trainer = ObjectiveTrainer(
@@ -133,6 +146,7 @@ def run(
         "best_step": trainer.state.best_global_step or trainer.state.global_step,
         "dev_loss": trainer.state.best_metric,
         "train_loss": losses[-1] if losses else None,
+        "seconds": round(marker.seconds, 1),
         "history": history,
     }
 
@@ -164,4 +178,5 @@ def save_adapter(model: PeftModel, output: Path, *, card: str, details: dict) ->
             json.dumps(details, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         for file in Path(work).iterdir():
+            file.chmod(0o644)  # safetensors writes files that only their owner can read
             os.replace(file, output / file.name)

@@ -256,11 +256,17 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
         try:
             record = json.loads(line)
             text = record["utt"]
-            tag = language or languages.normalize(record.get("lang") or path.stem)
             named = [(slot["slot"], list(slot["values"])) for slot in record["slots"] if slot.get("surface", True)]
+            parts = [part for name, values in named for part in (name, *values)]
+            lists = [slot["values"] for slot in record["slots"]]
+            if not all(isinstance(part, str) for part in (text, *parts)) or any(isinstance(it, str) for it in lists):
+                raise TypeError
+            tag = language or languages.normalize(record.get("lang") or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
         except json.JSONDecodeError as error:
             raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
+        except InputError as error:
+            raise InputError(f"{path}: line {number}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path}: line {number} is not of the form {{id, lang, utt, slots: [{{slot, values}}]}}"
@@ -287,14 +293,17 @@ def _command(command_id: str, language: str, text: str, named: list[tuple[str, l
 
 def _read_conll(path: Path, language: str) -> list[Command]:
     commands = []
-    for number, block in enumerate(re.split(r"\n\s*\n", read_text(path).replace("\r\n", "\n").strip()), start=1):
+    text = read_text(path).replace("\r\n", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.startswith("#") and line.count("\t") < 3:
+            raise InputError(
+                f"{path}: line {number} has fewer than four tab-separated columns (number, word, intent, tag)"
+            )
+    blocks = [block for block in re.split(r"\n\s*\n", text.strip()) if block]
+    for number, block in enumerate(blocks, start=1):
         comments = dict(line[1:].split("=", 1) for line in block.split("\n") if line.startswith("#") and "=" in line)
         comments = {key.strip(): value.strip() for key, value in comments.items()}
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
-        if any(len(row) < 4 for row in rows):
-            raise InputError(
-                f"{path}: sentence {number} has a line without four tab-separated columns (number, word, intent, tag)"
-            )
         text = _natural(comments.get("text") or " ".join(row[1] for row in rows))
         command_id = comments.get("id", str(number))
         commands.append(_command(command_id, language, text, [(name, [value]) for name, value in _entities(rows)]))

@@ -37,7 +37,7 @@ class CompareTab:
         examples = example_commands()
         tags = [example["language"] for example in examples]
         choices = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
-        available = variants.shipped_sources(self._host.base, slot_filling.NAME)
+        available = self._host.sources
         offered = [name for name in variants.VARIANTS if name == "base" or name in available]
         if {"task", "align"} <= available.keys():
             offered.insert(offered.index("align") + 1, "merged")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
 import gradio as gr
@@ -38,9 +39,22 @@ def build(host: ModelHost) -> gr.Blocks:
     return demo
 
 
-def launch(*, host: str | None = None, port: int | None = None, share: bool = False, base: str = bases.DEFAULT) -> None:
-    """Start loading the model, open the page, and serve it until interrupted."""
-    model = ModelHost(base, slot_filling.NAME)
+def launch(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    base: str = bases.DEFAULT,
+    sources: Mapping[str, str] | None = None,
+    **options: str,
+) -> None:
+    """Start loading the model, open the page, and serve it until interrupted.
+
+    Args:
+        host, port, share: as Gradio takes them.
+        base, sources, options: as `midalign_demo.engine.open_engine` takes them.
+    """
+    model = ModelHost(base, slot_filling.NAME, sources=sources, **options)
     model.start()
     build(model).queue(max_size=_QUEUE_PLACES).launch(
         server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True

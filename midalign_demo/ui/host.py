@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from midalign_demo.errors import InputError
+from midalign_demo.variants import shipped_sources
 
 if TYPE_CHECKING:
     from midalign_demo.engine import Engine
@@ -16,10 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 class ModelHost:
-    """Loads an engine in a thread and says how far it is."""
+    """Loads an engine in a thread and says how far it is.
 
-    def __init__(self, base: str, task: str):
-        self.base, self._task = base, task
+    Args:
+        base, task, sources, options: as `midalign_demo.engine.open_engine` takes them.
+    """
+
+    def __init__(self, base: str, task: str, *, sources: Mapping[str, str] | None = None, **options: str):
+        self.base, self._task, self._options = base, task, options
+        self.sources = {**shipped_sources(base, task), **(sources or {})}
         self._stage = f"Starting {base}"
         self._since = time.monotonic()
         self._engine: Engine | None = None
@@ -34,7 +41,9 @@ class ModelHost:
         try:
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
-            self._engine = open_engine(self.base, self._task, report=self._report)
+            self._engine = open_engine(
+                self.base, self._task, sources=self.sources, report=self._report, **self._options
+            )
         except InputError as error:
             self._problem = str(error)
         except Exception:

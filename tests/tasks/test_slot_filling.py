@@ -1,0 +1,231 @@
+import random
+from collections import Counter
+
+import pytest
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.scheme import IOB2
+
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks.slot_filling import Command, Slot, answer, parse, prompt, score
+from midalign_demo.tasks.spans import words
+
+INVENTORY = ["time", "room", "weather/attribute", "reminder/todo"]
+
+
+def command(text: str, *slots: tuple[str, str], name: str = "1", language: str = "en") -> Command:
+    return Command(name, language, text, tuple(Slot(*slot) for slot in slots))
+
+
+def test_prompt_lists_the_slots_and_keeps_the_command_on_one_line():
+    assert prompt(" Licht\naus \t jetzt ", ["time", "room"]) == "Slots: time, room\nCommand: Licht aus jetzt\nValues:"
+
+
+def test_answer_lists_values_or_says_none():
+    assert answer([Slot("time", "sieben"), Slot("room", "Bad")]) == " time: sieben; room: Bad"
+    assert answer([]) == " None"
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        [("time", "seven am")],
+        [("time", "7:30"), ("room", "the hall: upstairs")],
+        [("reminder/todo", "milk; eggs;bread"), ("time", "noon")],
+        [("room", "रसोई"), ("time", "सात बजे")],
+        [("room", "ห้องครัว")],
+        [("time", "明日の朝"), ("time", "7時")],
+        [("room", "غرفة المعيشة")],
+        [("room", "Küche"), ("weather/attribute", "sonnig")],
+        [],
+    ],
+)
+def test_what_is_answered_is_parsed_again(slots):
+    slots = [Slot(*slot) for slot in slots]
+    assert parse(answer(slots), INVENTORY) == (slots, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "slots", "valid"),
+    [
+        ("None", [], True),
+        ("  None \nmore", [], True),
+        ("time: noon\nCommand: next", [("time", "noon")], True),
+        ("\n\ntime: noon", [("time", "noon")], True),
+        ("time:noon;room:  hall ", [("time", "noon"), ("room", "hall")], True),
+        ("time: 7:30", [("time", "7:30")], True),
+        ("reminder/todo: milk; eggs", [("reminder/todo", "milk; eggs")], True),
+        ("reminder/todo: milk; note: eggs", [("reminder/todo", "milk; note: eggs")], True),
+        ("", [], False),
+        ("   \n", [], False),
+        ("complete nonsense", [], False),
+        ("color: red", [], False),
+        ("color: red; time: noon", [("time", "noon")], False),
+        ("time:", [], False),
+        ("time: ; room: hall", [("room", "hall")], False),
+        ("time: noon;", [("time", "noon")], False),
+        (";;;", [], False),
+        ("none", [], False),
+        ("None; time: noon", [("time", "noon")], False),
+        ("Time: noon", [], False),
+    ],
+)
+def test_parsing(text, slots, valid):
+    assert parse(text, INVENTORY) == ([Slot(*slot) for slot in slots], valid)
+
+
+def test_parsing_any_garbage_gives_slots_of_the_inventory():
+    rng = random.Random(5)
+    pieces = ["time", "room", ":", ";", " ", "\n", "None", "明", "ا", "x", ": ", "; ", "\u2028", "\ufffd"]
+    for _ in range(500):
+        slots, valid = parse("".join(rng.choices(pieces, k=rng.randint(0, 12))), INVENTORY)
+        assert all(slot.name in INVENTORY and slot.value.strip() for slot in slots)
+        assert isinstance(valid, bool)
+
+
+def test_equal_slots_take_different_places():
+    slots = [Slot("city", "Bern"), Slot("city", "Bern"), Slot("name", "Bern"), Slot("city", "Bern")]
+    assert slot_filling.locate(slots, "Bern nach Bern") == [(0, 4), (10, 14), (0, 4), None]
+
+
+def random_commands(rng: random.Random, n: int) -> list[tuple[Command, list[str], list[Slot], list[str]]]:
+    """Commands of distinct words with random gold and predicted spans that do not overlap, as slots and as BIO tags."""
+    result = []
+    for number in range(n):
+        length = rng.randint(3, 12)
+        tokens = [f"w{number}x{at}" for at in range(length)]
+
+        def draw(tokens=tokens):
+            tags, slots, at = ["O"] * len(tokens), [], 0
+            while at < len(tokens):
+                width = rng.randint(1, 3)
+                if rng.random() < 0.4 and at + width <= len(tokens):
+                    name = rng.choice(["time", "room", "city"])
+                    slots.append(Slot(name, " ".join(tokens[at : at + width])))
+                    tags[at] = f"B-{name}"
+                    tags[at + 1 : at + width] = [f"I-{name}"] * (width - 1)
+                    at += width
+                else:
+                    at += 1
+            return slots, tags
+
+        gold, gold_tags = draw()
+        predicted, predicted_tags = (gold, gold_tags) if rng.random() < 0.4 else draw()
+        text = " ".join(tokens)
+        assert [text[start:end] for start, end in words(text)] == tokens
+        result.append((Command(str(number), "en", text, tuple(gold)), gold_tags, predicted, predicted_tags))
+    return result
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_score_is_seqevals_strict_micro_average(seed):
+    drawn = random_commands(random.Random(seed), 40)
+    golds, gold_tags, predictions, predicted_tags = zip(*drawn, strict=True)
+    strict = {"mode": "strict", "scheme": IOB2}
+    expected = {
+        "f1": f1_score(list(gold_tags), list(predicted_tags), **strict),
+        "precision": precision_score(list(gold_tags), list(predicted_tags), **strict),
+        "recall": recall_score(list(gold_tags), list(predicted_tags), **strict),
+    }
+    assert 0.2 < expected["f1"] < 0.9
+    assert score(golds, predictions) == pytest.approx(expected)
+
+
+def test_score_by_hand():
+    golds = [command("lights off in the hall at noon", ("room", "hall"), ("time", "noon"))]
+    assert score(golds, [[Slot("room", "the hall"), Slot("time", "noon"), Slot("time", "hall")]]) == {
+        "precision": pytest.approx(1 / 3),
+        "recall": pytest.approx(1 / 2),
+        "f1": pytest.approx(2 / 5),
+    }
+
+
+def test_values_that_are_not_in_the_text_count_against_precision():
+    golds = [command("रसोई की बत्ती", ("room", "रसोई"), language="hi")]
+    right, invented = Slot("room", "रसोई"), Slot("room", "kitchen")
+    assert score(golds, [[right]])["precision"] == 1.0
+    assert score(golds, [[right, invented]]) == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3)}
+    assert score(golds, [[right, invented, invented]])["precision"] == pytest.approx(1 / 3)
+    assert score(golds, [[invented]])["f1"] == 0.0
+
+
+def test_saying_a_value_twice_does_not_help():
+    golds = [command("noon", ("time", "noon"))]
+    assert score(golds, [[Slot("time", "noon"), Slot("time", "noon")]])["precision"] == 0.5
+
+
+def test_score_where_nothing_is_to_be_found():
+    golds = [command("hello")]
+    assert score(golds, [[]]) == {"f1": 1.0, "precision": 0.0, "recall": 0.0}
+    assert score(golds, [[Slot("time", "hello")]])["f1"] == 0.0
+
+
+def test_inventory_of_is_sorted_and_without_repetition():
+    commands = [command("a b", ("room", "a"), ("time", "b")), command("a", ("room", "a"))]
+    assert slot_filling.inventory_of(commands) == ["room", "time"]
+
+
+def test_check_inventory_strips_names():
+    assert slot_filling.check_inventory([" time ", "room", " "]) == ["time", "room"]
+    assert slot_filling.check_inventory(slot_filling.DEFAULT_INVENTORY) == list(slot_filling.DEFAULT_INVENTORY)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], "none given"), ([" "], "none given"), (["a", "b", "a "], "'a' is given twice"), (["a:b"], "'a:b' is not"),
+        (["a;b"], "'a;b' is not"), (["a,b"], "'a,b' is not"), (["a\nb"], "is not a slot name"), (["x" * 61], "60 char"),
+    ],
+)  # fmt: skip
+def test_check_inventory_refuses_what_an_answer_could_not_hold(names, expected):
+    with pytest.raises(InputError, match=expected):
+        slot_filling.check_inventory(names)
+
+
+def test_split_is_about_a_tenth_each_for_dev_and_test():
+    counts = Counter(slot_filling.split_of(f"command-{number}") for number in range(10_000))
+    assert set(counts) == {"train", "dev", "test"}
+    assert counts["dev"] == pytest.approx(1000, abs=100)
+    assert counts["test"] == pytest.approx(1000, abs=100)
+
+
+def test_paraphrases_and_translations_of_a_command_share_its_split():
+    for number in range(200):
+        splits = {slot_filling.split_of(f"lights_on:{number}:{paraphrase}") for paraphrase in range(20)}
+        splits |= {slot_filling.split_of(f"lights_on:{number}/{tag}") for tag in ("de", "hi", "sr-Latn")}
+        assert len(splits) == 1
+
+
+def test_training_examples_list_every_slot_that_is_answered():
+    inventory = ["time", "room", *(f"other{number}" for number in range(12))]
+    gold = command("lights off in the hall at noon", ("room", "hall"), ("time", "noon"))
+    rng = random.Random(3)
+    seen = Counter()
+    for _ in range(600):
+        asked, said = slot_filling.training_example(gold, inventory, rng)
+        listed = asked.split("\n")[0].removeprefix("Slots: ").split(", ")
+        slots, valid = parse(said, listed)
+        assert valid
+        assert len(set(listed)) == len(listed)
+        assert set(listed) <= set(inventory)
+        # Whatever is listed and in the command is answered; whatever is not listed is not.
+        assert slots == [slot for slot in gold.slots if slot.name in listed]
+        seen["whole"] += listed == inventory
+        seen["dropped"] += len(slots) < 2
+    assert seen["whole"] == pytest.approx(200, abs=50)
+    assert seen["dropped"] == pytest.approx(600 * 2 / 3 * 0.15, abs=30)
+
+
+def test_training_examples_of_a_command_without_slots_answer_none():
+    rng = random.Random(1)
+    for _ in range(50):
+        asked, said = slot_filling.training_example(command("hello"), ["time"], rng)
+        assert asked == "Slots: time\nCommand: hello\nValues:"
+        assert said == " None"
+
+
+def test_training_examples_are_the_same_for_the_same_generator():
+    gold = command("at noon", ("time", "noon"))
+    draw = [slot_filling.training_example(gold, INVENTORY, random.Random(n)) for n in range(20)]
+    assert draw == [slot_filling.training_example(gold, INVENTORY, random.Random(n)) for n in range(20)]
+    assert len(set(draw)) > 5

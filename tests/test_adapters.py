@@ -1,0 +1,234 @@
+import json
+import shutil
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from midalign_demo import adapters
+from midalign_demo.adapters import BASE, AdapterSet
+from midalign_demo.errors import InputError
+from tests import tiny
+
+IDS = torch.tensor([[1, 60, 90, 33, 120, 77, 8]])
+WEIGHTS = {"task": 0.7, "align": 1.6}
+
+
+def message_of(function, *arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def logits(model) -> torch.Tensor:
+    with torch.no_grad():
+        return model(IDS).logits
+
+
+def plain_base(base_folder):
+    return AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32).eval()
+
+
+def with_updates(base_folder, weighted: dict) -> torch.Tensor:
+    """Logits of the base with `weight * scaling * B A` of each adapter folder added to its weight matrices."""
+    model = plain_base(base_folder)
+    modules = dict(model.named_modules())
+    for folder, weight in weighted.items():
+        config = json.loads((folder / "adapter_config.json").read_text())
+        factors = load_file(folder / "adapter_model.safetensors")
+        for key, a in factors.items():
+            if ".lora_A." in key:
+                b = factors[key.replace(".lora_A.", ".lora_B.")]
+                target = modules[key.removeprefix("base_model.model.").split(".lora_A.")[0]]
+                target.weight.data += weight * config["lora_alpha"] / config["r"] * (b @ a)
+    return logits(model)
+
+
+def loaded_set(base, adapter_folders, names=("task", "align")) -> AdapterSet:
+    result = AdapterSet(base)
+    for name in names:
+        result.load(name, str(adapter_folders[name]))
+    return result
+
+
+@pytest.mark.parametrize("order", [("task", "align"), ("align", "task")])
+@pytest.mark.parametrize("weights", [WEIGHTS, {"align": 1.6, "task": 0.7}, {"task": 1.0, "align": -0.5}])
+def test_a_merge_is_exactly_the_weighted_sum_of_the_updates(base, base_folder, adapter_folders, order, weights):
+    loaded = loaded_set(base, adapter_folders, order)
+    loaded.merge("merged", weights)
+    with loaded.active("merged"):
+        found = logits(loaded.model)
+    expected = with_updates(base_folder, {adapter_folders[name]: weight for name, weight in weights.items()})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    only_task = with_updates(base_folder, {adapter_folders["task"]: weights["task"]})
+    assert (found - only_task).abs().max() > 0.01
+
+
+def test_a_merge_of_three_adapters_is_their_sum(base, base_folder, adapter_folders, tmp_path):
+    third = tiny.save_adapter(tmp_path / "third", base_folder, rank=1, seed=9, layers=[3])
+    loaded = loaded_set(base, adapter_folders)
+    loaded.load("third", str(third))
+    loaded.merge("all", {"align": 0.5, "third": 2.0, "task": 1.0})
+    with loaded.active("all"):
+        found = logits(loaded.model)
+    weighted = {adapter_folders["align"]: 0.5, third: 2.0, adapter_folders["task"]: 1.0}
+    torch.testing.assert_close(found, with_updates(base_folder, weighted), rtol=1e-4, atol=5e-5)
+
+
+def test_merging_again_under_a_name_takes_the_new_weights(base, base_folder, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.merge("merged", {"task": 1.0, "align": 1.0})
+    loaded.merge("merged", WEIGHTS)
+    assert loaded.weights_of("merged") == WEIGHTS
+    assert loaded.names == ["task", "align", "merged"]
+    with loaded.active("merged"):
+        found = logits(loaded.model)
+    expected = with_updates(base_folder, {adapter_folders[name]: weight for name, weight in WEIGHTS.items()})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_merging_leaves_the_parts_as_they_were(base, base_folder, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.merge("merged", WEIGHTS)
+    for name in ("task", "align"):
+        with loaded.active(name):
+            found = logits(loaded.model)
+        expected = with_updates(base_folder, {adapter_folders[name]: 1.0})
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_saved_merge_is_a_plain_peft_folder_with_the_same_logits(base, base_folder, adapter_folders, tmp_path):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.merge("merged", WEIGHTS)
+    with loaded.active("merged"):
+        expected = logits(loaded.model)
+    folder = tmp_path / "out" / "merged"
+    loaded.save("merged", folder)
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter_config.json", "adapter_model.safetensors", "README.md",
+    }  # fmt: skip
+    assert [path.name for path in folder.parent.iterdir()] == ["merged"]
+    reloaded = PeftModel.from_pretrained(plain_base(base_folder), folder).eval()
+    torch.testing.assert_close(logits(reloaded), expected, rtol=1e-5, atol=1e-5)
+    assert json.loads((folder / "adapter_config.json").read_text())["r"] == 3 + 2
+
+
+def test_saving_does_not_overwrite(base, adapter_folders, tmp_path):
+    loaded = loaded_set(base, adapter_folders)
+    (tmp_path / "here").mkdir()
+    assert "is there already" in message_of(loaded.save, "task", tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_active_none_gives_the_bare_base(base, base_folder, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    untouched = logits(plain_base(base_folder))
+    with loaded.active("task"):
+        assert (logits(loaded.model) - untouched).abs().max() > 0.01
+        with loaded.active(None):
+            torch.testing.assert_close(logits(base.model), untouched, rtol=1e-6, atol=1e-6)
+    with loaded.active(None):
+        torch.testing.assert_close(logits(loaded.model), untouched, rtol=1e-6, atol=1e-6)
+
+
+def test_without_adapters_the_model_is_the_base_itself(base):
+    loaded = AdapterSet(base)
+    assert loaded.model is base.model
+    assert loaded.names == []
+    with loaded.active(None):
+        assert loaded.row_names([None, None]) == [BASE, BASE]
+
+
+def test_loading_freezes_the_weights_and_leaves_eval_mode(base, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.merge("merged", WEIGHTS)
+    with loaded.active("align"):
+        assert not any(weight.requires_grad for weight in loaded.model.parameters())
+        assert not any(module.training for module in loaded.model.modules())
+
+
+def test_unknown_names_are_refused_and_the_next_call_is_right(base, base_folder, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    assert message_of(loaded.row_names, ["task", "tusk"]) == "adapter: 'tusk' is not one of task, align"
+    with pytest.raises(InputError, match="'tusk' is not one of task, align"), loaded.active("tusk"):
+        pass
+    assert "'tusk' is not one of the loaded adapters: task, align" in message_of(
+        loaded.merge, "merged", {"task": 1.0, "tusk": 1.0}
+    )
+    assert loaded.names == ["task", "align"]
+    assert loaded.row_names(["task", None]) == ["task", BASE]
+    with loaded.active("task"):
+        found = logits(loaded.model)
+    expected = with_updates(base_folder, {adapter_folders["task"]: 1.0})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_names_the_adapters_in_force(base, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.merge("merged", WEIGHTS)
+    assert loaded.weights_of(None) == {}
+    assert loaded.weights_of("task") == {"task": 1.0}
+    assert loaded.weights_of("merged") == WEIGHTS
+
+
+def test_rank_stabilised_adapters_are_not_merged(base, base_folder, adapter_folders, tmp_path):
+    loaded = loaded_set(base, adapter_folders)
+    loaded.load("rs", str(tiny.save_adapter(tmp_path / "rs", base_folder, use_rslora=True)))
+    assert "'rs' uses rank-stabilised scaling" in message_of(loaded.merge, "merged", {"task": 1.0, "rs": 1.0})
+
+
+def test_an_adapter_of_another_width_is_refused_before_it_is_loaded(base, adapter_folders, tmp_path):
+    wide = tiny.save_base(tmp_path / "wide", hidden_size=64)
+    folder = tiny.save_adapter(tmp_path / "adapter", wide)
+    loaded = AdapterSet(base)
+    message = message_of(loaded.load, "wide", str(folder))
+    assert str(folder) in message
+    assert "has width 32, the adapter 64" in message
+    assert loaded.names == []
+    assert loaded.model is base.model
+    loaded.load("task", str(adapter_folders["task"]))
+    assert loaded.names == ["task"]
+
+
+def test_an_adapter_with_more_layers_is_refused_with_the_module(base, tmp_path):
+    deep = tiny.save_base(tmp_path / "deep", num_hidden_layers=6)
+    folder = tiny.save_adapter(tmp_path / "adapter", deep, layers=[5])
+    assert "has no module 'model.layers.5." in message_of(adapters.check_fits, str(folder), base)
+
+
+def test_fit_is_checked_against_a_base_that_has_adapters_already(base, adapter_folders):
+    loaded_set(base, adapter_folders, ["task"])
+    assert adapters.check_fits(str(adapter_folders["align"]), base) is None
+
+
+def test_a_truncated_file_is_refused(base, adapter_folders, tmp_path):
+    folder = shutil.copytree(adapter_folders["task"], tmp_path / "cut")
+    weights = folder / "adapter_model.safetensors"
+    for size in (weights.stat().st_size - 1, 100, 0):
+        weights.write_bytes((adapter_folders["task"] / weights.name).read_bytes()[:size])
+        message = message_of(AdapterSet(base).load, "cut", str(folder))
+        assert "is not a whole safetensors file" in message
+
+
+def test_locate_takes_a_folder_and_refuses_what_is_no_adapter(adapter_folders, tmp_path):
+    assert adapters.locate(str(adapter_folders["task"])) == adapter_folders["task"]
+    assert "'no-such-adapter' is neither a shipped adapter" in message_of(adapters.locate, "no-such-adapter")
+    assert "adapter_config.json" in message_of(adapters.locate, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"), [("{", "is not JSON"), ('{"peft_type": "IA3"}', "is of type 'IA3'; only LORA is supported")]
+)
+def test_configs_that_are_no_lora_are_refused(adapter_folders, tmp_path, config, expected):
+    folder = shutil.copytree(adapter_folders["task"], tmp_path / "other")
+    (folder / "adapter_config.json").write_text(config)
+    assert expected in message_of(adapters.read_config, str(folder))
+
+
+def test_shipped_adapters_are_complete_folders():
+    for name in adapters.shipped():
+        assert adapters.read_config(name)["r"] >= 1
+        assert adapters.locate(name) == adapters.shipped_folder() / name

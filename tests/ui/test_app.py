@@ -1,0 +1,130 @@
+"""The app as its users meet it: over HTTP with gradio_client, and in a browser. The model is a tiny random one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from midalign_demo.tasks import slot_filling
+from midalign_demo.ui.compare import example_commands
+from midalign_demo.ui.demo import build, css, theme
+from midalign_demo.ui.host import ModelHost
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def app_url(base_folder, adapter_folders):
+    sources = {role: str(folder) for role, folder in adapter_folders.items()}
+    host = ModelHost(str(base_folder), slot_filling.NAME, sources=sources, dtype="float32", device="cpu")
+    demo = build(host)
+    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
+    host.start()  # after the page is up, as with a large model
+    yield url
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(app_url):
+    from gradio_client import Client
+
+    return Client(app_url, verbose=False)
+
+
+def test_the_compare_endpoint_answers_with_the_documented_shape(client):
+    result = client.predict("Weck mich um sieben", "de", ["base", "merged"], ["datetime"], api_name="/compare")
+    assert result["task"] == "slot-filling"
+    assert [output["variant"] for output in result["outputs"]] == ["base", "merged"]
+    assert [output["adapters"] for output in result["outputs"]] == [[], ["slot-filling", "align"]]
+    assert {"prompt", "text", "parsed", "valid", "new_tokens", "seconds"} <= result["outputs"][1].keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("  ", "de", ["base"], ["datetime"]), "empty"),
+        (("hallo", "nonsense", ["base"], ["datetime"]), "'nonsense'"),
+        (("hallo", "de", ["best"], ["datetime"]), "'best'"),
+        (("hallo", "de", ["base"], ["a:b"]), "'a:b'"),
+        (("x" * 100_000, "de", ["base"], ["datetime"]), "100000"),
+    ],
+)
+def test_bad_input_to_the_endpoint_is_named_and_the_next_request_is_answered(client, arguments, said):
+    with pytest.raises(Exception, match=said):
+        client.predict(*arguments, api_name="/compare")
+    assert client.predict("hallo", "de", ["task"], ["datetime"], api_name="/compare")["outputs"]
+
+
+def test_only_the_documented_endpoints_are_public(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare"}
+
+
+def test_the_examples_cover_many_languages_and_scripts():
+    from midalign_demo import languages
+
+    tags = [example["language"] for example in example_commands()]
+    assert len(set(tags)) >= 12
+    assert len({languages.script(tag) for tag in tags}) >= 6
+
+
+def test_loading_that_fails_is_told_to_the_user(tmp_path):
+    host = ModelHost(str(tmp_path / "nothing"), slot_filling.NAME)
+    host.start()
+    assert host.wait(60)
+    assert "nothing" in host.problem
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("MIDALIGN_REQUIRE_BROWSER"):
+            pytest.fail("MIDALIGN_REQUIRE_BROWSER is set, and there is no Chromium")
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_visitor_asks_and_every_variant_answers(browser, app_url, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(app_url)
+    page.fill("#command textarea", "Wake <b>me</b> at seven")
+    page.click("#run")
+    page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 3", timeout=60_000)
+    assert page.locator(".card h3").all_inner_texts() == ["Base", "Task", "Task + align"]
+    assert "<b>me</b>" in page.locator(".card .marked").first.inner_text()
+    assert "slot-filling + align" in page.locator(".card footer").nth(2).inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert problems == []
+    page.close()
+
+
+@pytest.mark.browser
+def test_one_click_on_an_example_asks_it_in_its_direction(browser, app_url):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(app_url)
+    arabic = next(example["text"] for example in example_commands() if example["language"] == "ar")
+    page.click(f"#examples >> text={arabic}")
+    page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 3", timeout=60_000)
+    assert page.input_value("#command textarea") == arabic
+    page.wait_for_function("document.querySelector('#command textarea').dir == 'rtl'", timeout=10_000)
+    assert page.locator(".card .marked").first.get_attribute("dir") == "rtl"
+    page.close()
