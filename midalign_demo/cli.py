@@ -281,9 +281,11 @@ def _layers(text: str, base: bases.Base) -> list[int]:
     layers: set[int] = set()
     for part in comma_list(text):
         first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise InputError(f"layers: {part!r} is not a layer such as 11, a range such as 1-18, 'middle' or 'all'")
         layers.update(base.check_layer(layer) for layer in range(int(first), int(last or first) + 1))
+    if not layers:
+        raise InputError(f"layers: {text!r} names no layer")
     return sorted(layers)
 
 

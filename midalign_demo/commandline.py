@@ -38,6 +38,7 @@ def run(program: str, command: Callable[[], None]) -> int:
     try:
         command()
     except InputError as error:
+        _end_bars()
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -54,14 +55,24 @@ def report(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def _end_bars() -> None:
+    """End the bars still open, so that what is printed next has a line of its own."""
+    from tqdm import tqdm
+
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
+
+
 def progress_bar(label: str) -> Callable[[int, int], None]:
     """A `progress(done, total)` function that draws a bar on stderr."""
     from tqdm import tqdm
 
-    bar = tqdm(desc=label, file=sys.stderr, leave=False)
+    bar: tqdm | None = None  # made at the first step: a command that fails before it prints its error alone
 
     def update(done: int, total: int) -> None:
-        bar.total = total
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(desc=label, total=total, file=sys.stderr, leave=False)
         bar.update(done - bar.n)
         if done >= total:
             bar.close()

@@ -109,7 +109,8 @@ def tokenize(base: Base, sentences: Sequence[str]) -> list[list[int]]:
     encoded = base.tokenizer(
         list(sentences), add_special_tokens=False, split_special_tokens=True, truncation=True, max_length=MAX_TOKENS
     )["input_ids"]
-    return [base.bos + ids for ids in encoded]
+    bos = base.bos
+    return [bos + ids for ids in encoded]
 
 
 def pad(

@@ -89,7 +89,10 @@ def slots_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("slots") / "commands.jsonl"
     records = []
     for number in range(30):
-        for tag, pattern in (("en", "lights off in room {room} at {time}"), ("de", "Licht aus im Raum {room} um {time}")):
+        for tag, pattern in (
+            ("en", "lights off in room {room} at {time}"),
+            ("de", "Licht aus im Raum {room} um {time}"),
+        ):
             room, clock = f"R{number}", f"{number % 12 + 1}:30"
             slots = [{"slot": "time", "values": [clock]}, {"slot": "room", "values": [room]}]
             text = pattern.format(room=room, time=clock)

@@ -13,8 +13,12 @@ from tests import tiny
 def full_states(model, ids: list[int]) -> list[torch.Tensor]:
     """What every layer of the whole model puts out for one sentence on its own, last block before the final norm."""
     kept = []
-    hook = model.get_decoder().layers[-1].register_forward_hook(
-        lambda module, args, output: kept.append(output[0] if isinstance(output, tuple) else output)
+    hook = (
+        model.get_decoder()
+        .layers[-1]
+        .register_forward_hook(
+            lambda module, args, output: kept.append(output[0] if isinstance(output, tuple) else output)
+        )
     )
     with torch.no_grad():
         states = model(torch.tensor([ids]), output_hidden_states=True).hidden_states

@@ -120,8 +120,10 @@ def test_all_zero_embeddings_do_not_score_and_give_numbers(score):
 def test_unit_rows_have_length_one_and_do_not_change_their_input():
     rows = np.array([[3.0, 4.0], [0.0, 2.0]])
     np.testing.assert_allclose(unit_rows(rows), [[0.6, 0.8], [0.0, 1.0]])
-    np.testing.assert_allclose(unit_rows(rows, centre=True), [[1.5 / np.hypot(1.5, 1), 1 / np.hypot(1.5, 1)],
-                                                              [-1.5 / np.hypot(1.5, 1), -1 / np.hypot(1.5, 1)]])
+    np.testing.assert_allclose(
+        unit_rows(rows, centre=True),
+        [[1.5 / np.hypot(1.5, 1), 1 / np.hypot(1.5, 1)], [-1.5 / np.hypot(1.5, 1), -1 / np.hypot(1.5, 1)]],
+    )
     np.testing.assert_array_equal(rows, [[3.0, 4.0], [0.0, 2.0]])
 
 

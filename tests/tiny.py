@@ -135,7 +135,7 @@ def scripted_model(successors: dict[str, str]):
     """
     model = random_model("llama", tie_word_embeddings=False)
     vocabulary = tokenizer().get_vocab()
-    encode = {**{symbol: number for symbol, number in vocabulary.items()}, "\n": vocabulary["Ċ"], " ": vocabulary["Ġ"]}
+    encode = {**vocabulary, "\n": vocabulary["Ċ"], " ": vocabulary["Ġ"]}
     with torch.no_grad():
         for block in model.model.layers:
             block.self_attn.o_proj.weight.zero_()

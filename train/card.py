@@ -38,10 +38,11 @@ def card(kind: str, details: dict) -> str:
     lines += [f"LoRA weights for `{base}`, made with `midalign-train {kind}`.", ""]
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
-    lines += ["## Training data", "", *(f"- `{source}`" for source in recipe["data"]), ""]
+    lines += ["## Training data", "", *(f"- {note}" for note in recipe["data_notes"])]
+    lines += [f"- `{source}`" for source in recipe["data"]] + [""]
     lines += [f"Languages: {', '.join(data['languages'])}.", ""]
     lines += ["## Recipe", "", "```yaml"]
-    shown = {key: value for key, value in recipe.items() if key not in ("data_root", "data")}
+    shown = {key: value for key, value in recipe.items() if key not in ("data_root", "data", "data_notes")}
     lines += [yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(), "```", ""]
     lines += [
         f"{details['steps']} steps in {details['seconds'] / 60:.0f} minutes; "

@@ -36,6 +36,7 @@ class Recipe:
     data_root: str | None = _option(None, "folder that relative paths in data and dev start from")
     data: list[str] = _option([], "what to train on")
     dev: list[str] = _option([], "what to measure the dev loss on; none: no early stopping")
+    data_notes: list[str] = _option([], "the data's sources and licences, for the adapter's card")
     rank: int = _option(8, "LoRA rank", lowest=1)
     alpha: int = _option(16, "LoRA alpha", lowest=1)
     dropout: float = _option(0.1, "LoRA dropout", lowest=0)

@@ -211,7 +211,7 @@ def read(path: str | Path, *, language: str | None = None, split: str | None = N
     """Read labelled commands: `.jsonl` (see docs/formats.md) or `.conll` in xSID's form.
 
     Args:
-        language: tag of the commands; default: what each record says, or the file's name.
+        language: tag of commands that name none themselves; default: the file's name.
         split: only this part of the data, see `split_of`.
 
     Raises:
@@ -256,12 +256,11 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
         try:
             record = json.loads(line)
             text = record["utt"]
-            named = [(slot["slot"], list(slot["values"])) for slot in record["slots"] if slot.get("surface", True)]
-            parts = [part for name, values in named for part in (name, *values)]
-            lists = [slot["values"] for slot in record["slots"]]
-            if not all(isinstance(part, str) for part in (text, *parts)) or any(isinstance(it, str) for it in lists):
+            named = [(slot["slot"], slot["values"]) for slot in record["slots"] if slot.get("surface", True)]
+            strings = [text, *(part for name, values in named for part in (name, *values))]
+            if not all(isinstance(part, str) for part in strings) or any(type(values) is str for _, values in named):
                 raise TypeError
-            tag = language or languages.normalize(record.get("lang") or path.stem)
+            tag = languages.normalize(record.get("lang") or language or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
         except json.JSONDecodeError as error:
             raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error

@@ -21,6 +21,19 @@ def test_prompt_lists_the_slots_and_keeps_the_command_on_one_line():
     assert prompt(" Licht\naus \t jetzt ", ["time", "room"]) == "Slots: time, room\nCommand: Licht aus jetzt\nValues:"
 
 
+def test_examples_before_a_prompt_are_answered_in_the_form_that_is_parsed():
+    asked = slot_filling.prompt_with_examples("Licht aus", ["time", "room"])
+    *examples, last = asked.split("\n\n")
+    assert last == prompt("Licht aus", ["time", "room"])
+    assert len(examples) == 3
+    for example in examples:
+        slots_line, command_line, values = example.split("\n")
+        listed = slots_line.removeprefix("Slots: ").split(", ")
+        slots, valid = parse(values.removeprefix("Values:"), listed)
+        assert valid
+        assert None not in slot_filling.locate(slots, command_line)
+
+
 def test_answer_lists_values_or_says_none():
     assert answer([Slot("time", "sieben"), Slot("room", "Bad")]) == " time: sieben; room: Bad"
     assert answer([]) == " None"

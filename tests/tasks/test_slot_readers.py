@@ -47,6 +47,7 @@ def test_jsonl_gives_commands_with_values_as_the_text_spells_them(tmp_path):
                 {"slot": "area", "values": ["bad"]},
                 {"slot": "domain", "values": ["Heizung"], "surface": False},
                 {"slot": "floor", "values": ["oben"]},
+                {"slot": "state", "surface": False},
             ],
         },
     )
@@ -65,6 +66,11 @@ def test_language_and_id_come_from_the_file_where_the_record_has_none(tmp_path):
     path = write_jsonl(tmp_path / "sw.jsonl", "", {"utt": "washa taa", "slots": []})
     assert read(path) == [Command("sw-2", "sw", "washa taa", ())]
     assert read(path, language="en")[0].language == "en"
+
+
+def test_a_language_given_does_not_override_what_records_say(tmp_path):
+    path = write_jsonl(tmp_path / "mixed.jsonl", {"utt": "a", "lang": "de", "slots": []}, {"utt": "b", "slots": []})
+    assert [command.language for command in read(path, language="fr")] == ["de", "fr"]
 
 
 def test_windows_line_ends_and_bom_in_jsonl(tmp_path):

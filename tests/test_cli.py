@@ -1,0 +1,289 @@
+import json
+import shutil
+
+import pytest
+
+from midalign_demo import __version__, cli
+
+
+@pytest.fixture
+def tiny_model(base_folder, adapter_folders):
+    """Options for the tiny base with a task and an alignment adapter."""
+    options = ["--base", str(base_folder), "--dtype", "float32", "--device", "cpu"]
+    for role, folder in adapter_folders.items():
+        options += ["--adapter", f"{role}={folder}"]
+    return options
+
+
+@pytest.fixture
+def output(capsys):
+    """Runs a command that succeeds and returns what it prints on stdout."""
+
+    def run(*arguments) -> str:
+        capsys.readouterr()
+        assert cli.main([str(argument) for argument in arguments]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def document(output):
+    """Runs a command with `--json`; its standard output must be one line, which is returned parsed."""
+
+    def run(*arguments):
+        printed = output(*arguments, "--json")
+        assert printed.count("\n") == 1
+        return json.loads(printed)
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command that must exit with 2, nothing on stdout and one line on stderr, which is returned."""
+
+    def run(*arguments) -> str:
+        capsys.readouterr()
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        out, error = capsys.readouterr()
+        assert status == 2
+        assert out == ""
+        lines = [line for line in error.splitlines() if not line.startswith("Loading ")]
+        assert len(lines) == 1
+        assert lines[0].startswith("midalign")
+        return lines[0]
+
+    return run
+
+
+def test_compare(document, tiny_model, adapter_folders):
+    found = document("compare", "Weck mich um acht", "--language", "DE", "--slots", "time, room",
+                     "--variants", "base,task,align,merged", *tiny_model)  # fmt: skip
+    assert set(found) == {"task", "language", "text", "outputs"}
+    assert (found["task"], found["language"], found["text"]) == ("slot-filling", "de", "Weck mich um acht")
+    assert [(entry["variant"], entry["adapters"]) for entry in found["outputs"]] == [
+        ("base", []), ("task", ["slot-filling"]), ("align", ["align"]), ("merged", ["slot-filling", "align"]),
+    ]  # fmt: skip
+    for entry in found["outputs"]:
+        assert set(entry) == {
+            "variant", "adapters", "prompt", "text", "parsed", "valid", "new_tokens", "seconds",
+        }  # fmt: skip
+        assert entry["prompt"].endswith("Slots: time, room\nCommand: Weck mich um acht\nValues:")
+
+
+def test_compare_takes_base_task_and_merged_unless_told(document, tiny_model):
+    found = document("compare", "stop", *tiny_model, "--align-weight", "0.25")
+    assert [entry["variant"] for entry in found["outputs"]] == ["base", "task", "merged"]
+    assert found["outputs"][2]["adapters"] == ["slot-filling", "align*0.25"]
+    assert found["language"] is None
+
+
+def test_compare_without_json_prints_a_line_for_each_variant(output, tiny_model):
+    lines = output("compare", "stop", "--variants", "task,base", *tiny_model).split("\n")
+    assert [line[:9] for line in lines if line and not line.startswith("  ")] == ["task     ", "base     "]
+
+
+def test_evaluate(document, tiny_model, slots_file):
+    found = document("evaluate", "slot-filling", slots_file, "--limit", "2", *tiny_model)
+    assert (found["task"], found["file"], found["n"]) == ("slot-filling", str(slots_file), 4)
+    assert list(found["variants"]) == ["task", "merged"]
+    for scores in found["variants"].values():
+        assert set(scores) == {"overall", "languages"}
+        assert set(scores["overall"]) == {"f1", "precision", "recall", "n"}
+        assert {tag: entry["n"] for tag, entry in scores["languages"].items()} == {"de": 2, "en": 2}
+        assert scores["overall"]["n"] == 4
+
+
+def test_evaluate_one_language_of_a_file_with_several(document, tiny_model, slots_file):
+    options = ("--language", "de", "--variants", "base", "--limit", "1", *tiny_model)
+    found = document("evaluate", "slot-filling", slots_file, *options)
+    assert list(found["variants"]["base"]["languages"]) == ["de"]
+    assert found["n"] == 1
+
+
+def test_evaluate_keeps_to_a_split(document, tiny_model, slots_file):
+    from midalign_demo.tasks.slot_filling import read
+
+    expected = len(read(slots_file, split="test"))
+    found = document("evaluate", "slot-filling", slots_file, "--split", "test", "--variants", "task", *tiny_model)
+    assert 0 < found["n"] == expected < 60
+
+
+def test_evaluate_without_json_prints_a_table(output, tiny_model, slots_file):
+    options = ("--limit", "1", "--variants", "base,task", *tiny_model)
+    header, *rows = output("evaluate", "slot-filling", slots_file, *options).splitlines()
+    assert header.split() == ["language", "n", "base", "F1", "task", "F1"]
+    assert [row.split()[:2] for row in rows] == [["de", "1"], ["en", "1"], ["overall", "2"]]
+
+
+def test_retrieval(document, tiny_model, parallel_folder):
+    options = ("--languages", "en,sw,de", "--layers", "0,2-3", "--limit", "6", "--first", "3", *tiny_model)
+    found = document("retrieval", parallel_folder, *options)
+    assert (found["n"], found["languages"]) == (6, ["en", "sw", "de"])
+    assert list(found["variants"]) == ["base", "align"]
+    for variant in found["variants"].values():
+        assert list(variant["layers"]) == ["0", "2", "3"]
+        for table in variant["layers"].values():
+            assert list(table["pairs"]) == ["en-sw", "en-de", "sw-de"]
+            assert table["all"] == pytest.approx(sum(table["pairs"].values()) / 3)
+            assert table["en-x"] == pytest.approx((table["pairs"]["en-sw"] + table["pairs"]["en-de"]) / 2)
+            assert all(0 <= value <= 1 for value in table["pairs"].values())
+    base, align = (found["variants"][variant]["layers"] for variant in ("base", "align"))
+    assert base["0"] == align["0"]
+    assert base["3"] != align["3"]
+
+
+@pytest.mark.parametrize(("layers", "expected"), [("middle", ["2"]), ("all", ["0", "1", "2", "3", "4"]), ("4", ["4"])])
+def test_retrieval_layers(document, tiny_model, parallel_folder, layers, expected):
+    options = ("--variants", "base", "--limit", "2", "--layers", layers, "--score", "mexa", "--centre", *tiny_model)
+    assert list(document("retrieval", parallel_folder, *options)["variants"]["base"]["layers"]) == expected
+
+
+def test_retrieval_is_what_the_library_gives(document, tiny_model, parallel_folder, base):
+    from midalign_demo import parallel
+    from midalign_demo.middle import embed
+    from midalign_demo.retrieval import retrieval_table
+
+    corpus = parallel.read(parallel_folder, last=10)
+    expected = retrieval_table(
+        {tag: embed(base, lines, layers=[3], include_bos=True)[3] for tag, lines in corpus.items()}, score="margin"
+    )
+    options = ("--variants", "base", "--limit", "10", "--layers", "3", "--score", "margin", "--include-bos")
+    found = document("retrieval", parallel_folder, *options, *tiny_model)
+    assert found["variants"]["base"]["layers"]["3"] == expected
+
+
+def test_retrieval_without_json_marks_the_best_layer(output, tiny_model, parallel_folder):
+    options = ("--variants", "base", "--limit", "8", "--layers", "0-2", *tiny_model)
+    printed = output("retrieval", parallel_folder, *options)
+    assert printed.splitlines()[0] == "8 sentences in de, en, sw; cosine; * marks each variant's best layer"
+    assert printed.count("*") == 2
+    assert [line.split()[0] for line in printed.splitlines()[2:]] == ["0", "1", "2"]
+
+
+def test_adapters_merge_export_and_show(document, output, base_folder, adapter_folders, tmp_path):
+    merged = tmp_path / "merged"
+    base = ("--base", base_folder, "--dtype", "float32")
+    names = (adapter_folders["task"], f"{adapter_folders['align']}*0.5")
+    assert document("adapters", "merge", *names, "--output", merged, *base) == {"output": str(merged)}
+    assert json.loads((merged / "adapter_config.json").read_text())["r"] == 5
+
+    copy = tmp_path / "deeper" / "copy"
+    assert output("adapters", "export", merged, "--output", copy) == f"{copy}\n"
+    assert {path.name for path in copy.iterdir()} == {path.name for path in merged.iterdir()}
+    assert (copy / "adapter_model.safetensors").read_bytes() == (merged / "adapter_model.safetensors").read_bytes()
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+    shown = document("adapters", "show", merged)
+    assert set(shown) == {"name", "config", "card"}
+    assert shown["config"]["peft_type"] == "LORA"
+    assert shown["card"] == (merged / "README.md").read_text()
+
+
+def test_adapters_list_names_the_shipped_ones(document):
+    from midalign_demo.adapters import shipped
+
+    found = document("adapters", "list")
+    assert [entry["name"] for entry in found] == shipped()
+    assert all(set(entry) == {"name", "folder", "rank"} for entry in found)
+
+
+def test_bases_list(document, output, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIDALIGN_CACHE", str(tmp_path))
+    found = document("bases", "list")
+    assert found["bases"] == [{"name": "gemma3-270m", "middle_layer": 11, "prepared": False}]
+    assert {"llama", "gemma3", "mistral"} <= set(found["families"])
+    assert "prepared at first use" in output("bases", "list")
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "COMMAND"),
+        (["unknown"], "'unknown'"),
+        (["compare"], "text"),
+        (["compare", "stop", "--task", "cooking"], "'cooking'"),
+        (["compare", "stop", "--language", "english"], "'english' is not a BCP 47 tag"),
+        (["compare", "stop", "--variants", "base,best"], "'best' is not one of base, task, align, merged, joint"),
+        (["compare", "stop", "--variants", ","], "variants: none given"),
+        (["compare", "stop", "--slots", "a,b,a"], "'a' is given twice"),
+        (["compare", "stop", "--dtype", "int8"], "'int8'"),
+        (["compare", "stop", "--adapter", "task"], "'task' is not of the form ROLE=SOURCE"),
+        (["compare", "stop", "--adapter", "merged=x"], "'merged=x' is not of the form ROLE=SOURCE"),
+        (["compare", "stop", "--base", "no/such-base"], "'no/such-base'"),
+        (["compare", "stop", "--align-weight", "much"], "'much'"),
+        (["evaluate", "slot-filling", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["evaluate", "slot-filling", "nowhere.txt"], "neither a .jsonl nor a .conll"),
+        (["evaluate", "slot-filling", "x", "--limit", "0"], "'0' is not a whole number above 0"),
+        (["retrieval", "nowhere"], "'nowhere' is not a folder"),
+        (["retrieval", "nowhere", "--languages", "en,xx-yy-zz"], "'xx-yy-zz' is not a BCP 47 tag"),
+        (["retrieval", "nowhere", "--score", "dot"], "'dot'"),
+        (["adapters", "show"], "no NAME given"),
+        (["adapters", "show", "nothing"], "'nothing' is neither a shipped adapter"),
+        (["adapters", "export", "align"], "no --output given"),
+        (["adapters", "merge", "nothing", "--output", "x"], "'nothing' is neither a shipped adapter"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(refused, arguments, expected):
+    assert expected in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--layers", "5"], "5 is not a layer"),
+        (["--layers", "one"], "'one' is not a layer such as 11"),
+        (["--layers", "-1"], "layers"),
+        (["--layers", "3-1"], "layers: '3-1' names no layer"),
+        (["--layers", ","], "layers: ',' names no layer"),
+        (["--layers", "²"], "'²' is not a layer"),
+        (["--languages", "en"], "retrieval needs at least two"),
+        (["--languages", "en,fr"], "fr not in"),
+        (["--first", "49"], "is not a range within the 48 lines"),
+        (["--variants", "joint"], "'joint' has no adapter"),
+    ],
+)
+def test_bad_retrieval_options(refused, tiny_model, parallel_folder, options, expected):
+    assert expected in refused("retrieval", parallel_folder, *tiny_model, *options)
+
+
+def test_bad_texts_and_adapters_for_the_tiny_base(refused, tiny_model, base_folder, adapter_folders, tmp_path):
+    assert "text: it is empty" in refused("compare", "  ", *tiny_model)
+    assert "text: it has 1001 characters" in refused("compare", "x" * 1001, *tiny_model)
+    assert "'task' has no adapter" in refused("compare", "stop", "--base", base_folder)
+    only_base = ("--base", base_folder, "--variants", "base")
+    assert "nothing to merge" in refused("compare", "stop", *only_base, "--align-weight", "1")
+
+    broken = shutil.copytree(adapter_folders["task"], tmp_path / "broken")
+    (broken / "adapter_model.safetensors").write_bytes(b"short")
+    assert "is not a whole safetensors file" in refused("compare", "stop", *only_base, "--adapter", f"task={broken}")
+
+
+def test_bad_merges_and_exports(refused, base_folder, adapter_folders, tmp_path):
+    task, align, target = adapter_folders["task"], adapter_folders["align"], tmp_path / "there"
+    target.mkdir()
+    base = ("--base", base_folder)
+    assert "give at least two adapters" in refused("adapters", "merge", task, "--output", tmp_path / "x", *base)
+    assert "is not of the form NAME or NAME*WEIGHT" in refused(
+        "adapters", "merge", task, f"{align}*half", "--output", tmp_path / "x", *base
+    )
+    assert f"{target} is there already" in refused("adapters", "merge", task, align, "--output", target, *base)
+    assert f"{target} is there already" in refused("adapters", "export", task, "--output", target)
+
+
+def test_a_command_without_slots_in_the_data_asks_for_them(refused, tmp_path):
+    path = tmp_path / "en.jsonl"
+    path.write_text('{"utt": "hello", "lang": "en", "slots": []}\n')
+    assert "slots: none given" in refused("evaluate", "slot-filling", path)
+    assert "has no command in 'de'" in refused("evaluate", "slot-filling", path, "--language", "de", "--slots", "a")

@@ -1,0 +1,152 @@
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from sentence_transformers.losses import MultipleNegativesRankingLoss
+
+from midalign_demo.bases import decoder_view
+from midalign_demo.middle import embed, tokenize
+from train import objectives
+from train.objectives import contrastive_loss, embed_for_training, task_loss
+
+PROMPTS = ["When?", "Slots: time\nCommand: at noon\nValues:", "Wo ist die Katze?"]
+ANSWERS = [" time: noon", " None", " auf dem warmen Dach"]
+
+
+def vectors(seed: int, n: int = 6, width: int = 5) -> torch.Tensor:
+    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+
+
+def oracle(anchors: torch.Tensor, candidates: torch.Tensor, temperature: float) -> float:
+    loss = MultipleNegativesRankingLoss(None, scale=1 / temperature)
+    return loss.compute_loss_from_embeddings([anchors, candidates], None).item()
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
+def test_one_direction_is_the_ranking_loss_from_the_other_language_to_english(temperature):
+    english, other = vectors(1), vectors(2)
+    found = contrastive_loss([english, other], temperature=temperature, direction="one").item()
+    assert found == pytest.approx(oracle(other, english, temperature), rel=1e-5)
+    assert found != pytest.approx(oracle(english, other, temperature), rel=1e-3)
+
+
+def test_both_directions_are_the_mean_of_each():
+    english, other = vectors(3), vectors(4)
+    expected = (oracle(english, other, 0.1) + oracle(other, english, 0.1)) / 2
+    assert contrastive_loss([english, other], temperature=0.1).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_pairs_with_english_or_every_pair_are_averaged():
+    a, b, c = vectors(5), vectors(6), vectors(7)
+    loss = {name: contrastive_loss(views).item() for name, views in {"ab": [a, b], "ac": [a, c], "bc": [b, c]}.items()}
+    english = contrastive_loss([a, b, c], pairs="english").item()
+    assert english == pytest.approx((loss["ab"] + loss["ac"]) / 2, rel=1e-5)
+    assert contrastive_loss([a, b, c], pairs="all").item() == pytest.approx(sum(loss.values()) / 3, rel=1e-5)
+
+
+def test_loss_by_hand():
+    # Cosines 1 and 0 at temperature 1: each row is -log(e / (e + 1)).
+    same = torch.eye(2)
+    expected = torch.log(1 + torch.exp(torch.tensor(-1.0))).item()
+    assert contrastive_loss([same, same * 7], temperature=1.0).item() == pytest.approx(expected)
+
+
+@pytest.fixture
+def lora(load_base):
+    """A base of a family with LoRA weights that have a gradient."""
+
+    def make(family: str):
+        base = load_base(family)
+        torch.manual_seed(0)
+        config = LoraConfig(r=2, lora_dropout=0.0, target_modules=["q_proj", "v_proj", "down_proj"])
+        model = get_peft_model(base.model, config)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if "lora_B" in name:
+                    weight.normal_(0, 0.1)
+        return base, model
+
+    return make
+
+
+def gradients(model, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+def assert_same_gradients(found, expected):
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        largest = expected[name].abs().max().item()
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5 * max(largest, 1e-3))
+    assert max(gradient.abs().max() for gradient in found.values()) > 1e-3
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gemma3_text", "qwen3"])
+@pytest.mark.parametrize("forward_tokens", [40, 1024])
+def test_task_loss_is_the_models_own_loss_with_prompts_masked(lora, family, forward_tokens, monkeypatch):
+    monkeypatch.setattr(objectives, "FORWARD_TOKENS", forward_tokens)
+    base, model = lora(family)
+    prompts = [base.encode_prompt(prompt) for prompt in PROMPTS]
+    answers = [[*base.encode(answer), 2] for answer in ANSWERS]
+    found = task_loss(base, prompts, answers)
+
+    rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    attention = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    labels = ids.masked_fill(attention == 0, -100)
+    for number, prompt in enumerate(prompts):
+        labels[number, : len(prompt)] = -100
+    expected = model(input_ids=ids, attention_mask=attention, labels=labels).loss
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert_same_gradients(gradients(model, found), gradients(model, expected))
+
+
+def test_logits_are_soft_capped_where_the_family_does_so(lora):
+    base, _ = lora("gemma2")
+    ids = torch.tensor([[1, 50, 60, 70]])
+    with torch.no_grad():
+        states = base.model.get_decoder()(input_ids=ids).last_hidden_state
+        found, expected = objectives.logits(base, states), base.model(input_ids=ids).logits
+    torch.testing.assert_close(found, expected)
+    assert found.abs().max() <= 3.0
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "qwen2"])
+@pytest.mark.parametrize("forward_tokens", [40, 1024])
+def test_embeddings_for_training_have_the_full_models_values_and_gradients(
+    lora, sentences, family, forward_tokens, monkeypatch
+):
+    monkeypatch.setattr(objectives, "FORWARD_TOKENS", forward_tokens)
+    base, model = lora(family)
+    token_ids = tokenize(base, sentences)
+    weights = vectors(8, len(sentences), 32)
+    found = embed_for_training(decoder_view(base.model, 3), 3, token_ids, base)
+    skipped = len(base.bos)
+    expected = torch.stack(
+        [
+            model(input_ids=torch.tensor([ids]), output_hidden_states=True).hidden_states[3][0, skipped:].mean(0)
+            for ids in token_ids
+        ]
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    loss, expected_loss = (found * weights).sum(), (expected * weights).sum()
+    assert_same_gradients(gradients(model, loss), gradients(model, expected_loss))
+
+
+def test_embeddings_for_training_are_those_used_for_measuring(lora, sentences):
+    base, _ = lora("llama")
+    for include_bos in (False, True):
+        found = embed_for_training(
+            decoder_view(base.model, 2), 2, tokenize(base, sentences), base, include_bos=include_bos
+        )
+        measured = torch.from_numpy(embed(base, sentences, layers=[2], include_bos=include_bos)[2])
+        torch.testing.assert_close(found.detach(), measured, rtol=1e-4, atol=1e-5)
+
+
+def test_no_gradient_reaches_blocks_above_the_aligned_layer(lora, sentences):
+    base, model = lora("llama")
+    embed_for_training(decoder_view(base.model, 2), 2, tokenize(base, sentences), base).sum().backward()
+    reached = {name.split(".layers.")[1][0] for name, weight in model.named_parameters() if weight.grad is not None}
+    assert reached == {"0", "1"}
