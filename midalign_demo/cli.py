@@ -127,6 +127,11 @@ def _variants(value: str | list[str]) -> list[str]:
     return variant_names.check(comma_list(value) if isinstance(value, str) else value)
 
 
+def _printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def _print_json(document: dict | list) -> None:
     print(json.dumps(document, ensure_ascii=False))
 
@@ -181,10 +186,10 @@ def _compare(arguments: argparse.Namespace) -> None:
         _print_json(result)
         return
     for output in result["outputs"]:
-        print(f"{output['variant']:8} {output['text']}")
+        print(f"{output['variant']:8} {_printable(output['text'])}")
         for slot in output["parsed"]:
             print(
-                f"{'':8}   {slot['slot']} = {slot['value']}"
+                f"{'':8}   {slot['slot']} = {_printable(slot['value'])}"
                 + ("" if slot["start"] is not None else "   (not in the text)")
             )
 

@@ -24,13 +24,14 @@ def evaluate_slot_filling(
     """Slot filling F1, precision and recall of each variant, overall and by language.
 
     Args:
-        inventory: slots listed in the prompts; default: those that occur in the commands.
+        inventory: slots listed in the prompts; others are not scored. Default: those that occur in the commands.
         progress: called with (rows done, all rows) after each batch.
 
     Returns:
         `{variant: {"overall": {"f1", "precision", "recall", "n"}, "languages": {"de": {..}}}}`.
     """
     names = list(inventory or slot_filling.inventory_of(commands))
+    commands = slot_filling.restrict(commands, names)
     rows = {
         variant: [slot_filling_row(engine, command.text, variant, names) for command in commands]
         for variant in variants

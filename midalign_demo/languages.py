@@ -1,17 +1,19 @@
 """Language tags (BCP 47): names, script and direction.
 
-Everything is looked up in langcodes (CLDR data); there is no table of languages in midalign.
+Names and scripts are looked up in langcodes (CLDR data); there is no table of languages in midalign.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
 from midalign_demo.errors import InputError
+
+# The right-to-left scripts in use today (ISO 15924); CLDR data as packaged by langcodes do not tell.
+_RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"})
 
 
 @lru_cache(maxsize=1024)
@@ -49,15 +51,6 @@ def script(tag: str) -> str:
     return langcodes.Language.get(tag).maximize().script or "Zyyy"
 
 
-@lru_cache(maxsize=1024)
 def is_rtl(tag: str) -> bool:
-    """Whether the language is written from right to left.
-
-    Read off the first letter of the language's own name that has a direction, so that a script
-    in the tag (`az-Arab`, `ku-Latn`) counts.
-    """
-    for character in autonym(tag):
-        direction = unicodedata.bidirectional(character)
-        if direction in ("L", "R", "AL"):
-            return direction != "L"
-    return False
+    """Whether the language is written from right to left."""
+    return script(tag) in _RIGHT_TO_LEFT

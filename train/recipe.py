@@ -37,6 +37,7 @@ class Recipe:
     data: list[str] = _option([], "what to train on")
     dev: list[str] = _option([], "what to measure the dev loss on; none: no early stopping")
     data_notes: list[str] = _option([], "the data's sources and licences, for the adapter's card")
+    init: str | None = _option(None, "adapter to start from, a shipped one or a folder; its rank and modules are kept")
     rank: int = _option(8, "LoRA rank", lowest=1)
     alpha: int = _option(16, "LoRA alpha", lowest=1)
     dropout: float = _option(0.1, "LoRA dropout", lowest=0)

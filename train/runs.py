@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +15,14 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import Dataset
 from transformers import set_seed
 
-from midalign_demo import bases, embedded
+from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
 from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve, split_times
 from train.recipe import AlignRecipe, Recipe, TaskRecipe
 from train.trainer import CHECKPOINTS, last_checkpoint
 
+_STARTED = "recipe.json"
 _DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
 
 
@@ -41,17 +45,34 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
         InputError: something in the recipe or the data, or an output folder that holds another run.
     """
     _check_output(output, resume=resume)
+    if resume:
+        recipe = _as_started(recipe, output)
     data_root = Path(recipe.data_root) if recipe.data_root else None
     if kind == "align":
         train_data, dev_data, summary = _alignment_data(recipe, data_root)
     else:
         train_data, dev_data, summary = _task_data(recipe, data_root)
     base = bases.load(recipe.base, dtype=recipe.dtype, report=report)
-    layers = None
     if isinstance(recipe, AlignRecipe):
         recipe.layer = base.check_layer(recipe.layer, lowest=1) if recipe.layer is not None else base.middle_layer
-        layers = list(range(recipe.layer))  # blocks above the aligned layer get no gradient: no weights for them
     set_seed(recipe.seed)
+    model = _with_lora(base, recipe)
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = embedded.HUB_ID if recipe.base == embedded.NAME else recipe.base
+    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    recipe.dtype = str(base.dtype).removeprefix("torch.")
+    _write_started(recipe, output)
+    report(f"Training {trainable:,} LoRA weights in {base.dtype} on {base.device}")
+    return PreparedRun(base, recipe, model, train_data, dev_data, summary)
+
+
+def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
+    """The base with trainable LoRA weights: fresh ones, or those of the adapter to start from."""
+    if recipe.init is not None:
+        adapters.check_fits(recipe.init, base)
+        return PeftModel.from_pretrained(base.model, str(adapters.locate(recipe.init)), is_trainable=True)
+    # Blocks above the aligned layer get no gradient: no weights for them.
+    layers = list(range(recipe.layer)) if isinstance(recipe, AlignRecipe) else None
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -60,12 +81,7 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
         layers_to_transform=layers,
         task_type="CAUSAL_LM",
     )
-    model = get_peft_model(base.model, config)
-    config = model.peft_config["default"]
-    config.base_model_name_or_path = embedded.HUB_ID if recipe.base == embedded.NAME else recipe.base
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    report(f"Training {trainable:,} LoRA weights in {base.dtype} on {base.device}")
-    return PreparedRun(base, recipe, model, train_data, dev_data, summary)
+    return get_peft_model(base.model, config)
 
 
 def _check_output(output: Path, *, resume: bool) -> None:
@@ -76,6 +92,34 @@ def _check_output(output: Path, *, resume: bool) -> None:
             logging.info("No complete checkpoint in %s: starting from the first step", output)
     elif (output / CHECKPOINTS).exists() or (output / "adapter_model.safetensors").exists():
         raise InputError(f"output: {output} already holds a run; add --resume to go on with it, or give another folder")
+
+
+def _write_started(recipe: Recipe, output: Path) -> None:
+    """Keep the recipe beside the checkpoints, as it was resolved on the machine where the run began."""
+    path = output / CHECKPOINTS / _STARTED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(dataclasses.asdict(recipe), indent=1), encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _as_started(recipe: Recipe, output: Path) -> Recipe:
+    """The recipe to go on with: the one given, with what the first start chose by itself.
+
+    Raises:
+        InputError: the recipe is not the one that the run was started with.
+    """
+    path = output / CHECKPOINTS / _STARTED
+    if not path.is_file():  # killed before its first step
+        return recipe
+    started = json.loads(path.read_text(encoding="utf-8"))
+    chosen = {"dtype": "auto", "layer": None}
+    for key, value in dataclasses.asdict(recipe).items():
+        if key in chosen and value == chosen[key]:
+            recipe = dataclasses.replace(recipe, **{key: started[key]})
+        elif key != "data_root" and value != started[key]:
+            raise InputError(f"resume: {key} is {value!r}, but the run in {output} was started with {started[key]!r}")
+    return recipe
 
 
 def _alignment_data(recipe: AlignRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:

@@ -16,7 +16,7 @@ import random
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import regex
@@ -86,8 +86,8 @@ def answer(slots: Sequence[Slot]) -> str:
 def parse(text: str, inventory: Sequence[str]) -> tuple[list[Slot], bool]:
     """Read an answer.
 
-    Only its first line counts. A part that does not begin with a slot of the inventory belongs to the value
-    before it (a value may hold a semicolon).
+    Only its first line counts. A part that begins with another slot's name is left out; one that begins with no name
+    belongs to the value before it (a value may hold a semicolon).
 
     Returns:
         The slots, and whether the whole answer has the form asked for.
@@ -104,6 +104,8 @@ def parse(text: str, inventory: Sequence[str]) -> tuple[list[Slot], bool]:
             if value:
                 slots.append(Slot(name, value))
             valid = valid and bool(value)
+        elif re.match(r"\s*[\w./-]+:\s", part):  # a slot that was not asked for
+            valid = False
         elif slots and part.strip():
             slots[-1] = Slot(slots[-1].name, f"{slots[-1].value};{part.rstrip()}")
         else:
@@ -151,6 +153,13 @@ def _placed(slots: Sequence[Slot], text: str) -> set[tuple]:
     return {
         (slot.name, span) if span else (slot.name, slot.value, number) for number, (slot, span) in enumerate(places)
     }
+
+
+def restrict(commands: Iterable[Command], inventory: Sequence[str]) -> list[Command]:
+    """The commands with only those gold slots that are in the inventory."""
+    return [
+        replace(command, slots=tuple(slot for slot in command.slots if slot.name in inventory)) for command in commands
+    ]
 
 
 def inventory_of(commands: Iterable[Command]) -> list[str]:

@@ -242,3 +242,14 @@ def test_training_examples_are_the_same_for_the_same_generator():
     draw = [slot_filling.training_example(gold, INVENTORY, random.Random(n)) for n in range(20)]
     assert draw == [slot_filling.training_example(gold, INVENTORY, random.Random(n)) for n in range(20)]
     assert len(set(draw)) > 5
+
+
+def test_restrict_keeps_only_the_gold_slots_that_are_asked_for():
+    command = Command("1", "en", "jazz at nine", (Slot("genre", "jazz"), Slot("time", "nine")))
+    [restricted] = slot_filling.restrict([command], ["time", "place"])
+    assert restricted.slots == (Slot("time", "nine"),)
+    assert slot_filling.score([restricted], [[Slot("time", "nine")]])["f1"] == 1.0
+
+
+def test_a_slot_that_was_not_asked_for_is_left_out_and_makes_the_answer_invalid():
+    assert slot_filling.parse("time: nine; room: attic", ["time"]) == ([Slot("time", "nine")], False)

@@ -272,3 +272,30 @@ def test_bad_task_data_is_refused(tmp_path, capfd, base_folder, slots_file):
     assert "is not of the form" in refused([*common, f"{slots_file}*x"], capfd)
     assert "one micro-batch takes 500" in refused([*common, str(slots_file), "--rows", "500"], capfd)
     assert "No such file" in refused([*common, str(tmp_path / "none.jsonl")], capfd)
+
+
+def test_resuming_with_another_recipe_is_refused(align, tmp_path, capfd):
+    output = tmp_path / "run"
+    train(align(output), capfd)
+    line = refused([*align(output, steps=12), "--resume"], capfd)
+    assert line.endswith(f"resume: steps is 12, but the run in {output} was started with 8")
+
+
+def test_resuming_keeps_the_precision_that_the_run_began_in(align, tmp_path, capfd, monkeypatch):
+    output = tmp_path / "run"
+    train(align(output, dtype="auto"), capfd)
+    before = json.loads((output / "training.json").read_text())["recipe"]["dtype"]
+    other = {"float32": True, "bfloat16": False}[before]
+    monkeypatch.setattr("midalign_demo.bases.bfloat16_is_faster", lambda: other)
+    train([*align(output, dtype="auto"), "--resume"], capfd)
+    assert json.loads((output / "training.json").read_text())["recipe"]["dtype"] == before
+
+
+def test_a_run_can_start_from_an_adapter(align, tmp_path, capfd):
+    train(align(tmp_path / "first", steps=16, rank=3), capfd)
+    train(align(tmp_path / "second", steps=2, init=tmp_path / "first", **{"learning-rate": 1e-6}), capfd)
+    first, second = (load_file(tmp_path / name / WEIGHTS) for name in ("first", "second"))
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        assert torch.allclose(value.float(), second[key].float(), atol=1e-3)
+    assert dev_losses(tmp_path / "second")[0] < dev_losses(tmp_path / "first")[0]
