@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -27,7 +28,7 @@ def shipped_folder() -> Path:
 
 def shipped() -> list[str]:
     """Names of the adapters that come with the package."""
-    return sorted(path.name for path in shipped_folder().iterdir() if (path / _WEIGHTS).is_file())
+    return sorted(path.parent.name for path in shipped_folder().glob(f"*/{_WEIGHTS}"))
 
 
 def locate(name: str) -> Path:
@@ -58,6 +59,12 @@ def read_config(name: str) -> dict:
         raise InputError(f"adapter: {path} is not JSON") from error
     if config.get("peft_type") != "LORA":
         raise InputError(f"adapter: {name!r} is of type {config.get('peft_type')!r}; only LORA is supported")
+    # These can't be answered in one batch with other adapters, or not be summed exactly.
+    for key, plain in {"use_dora": False, "modules_to_save": None, "bias": "none"}.items():
+        if config.get(key, plain) not in (plain, []):
+            raise InputError(
+                f"adapter: {name!r} has {key}={config[key]!r}; only plain LoRA ({key}={plain!r}) is supported"
+            )
     return config
 
 
@@ -71,6 +78,7 @@ def check_fits(name: str, base: Base) -> None:
 
     path = locate(name) / _WEIGHTS
     modules = dict(base.model.named_modules())
+    read_config(name)
     try:
         with safe_open(path, framework="pt") as tensors:
             shapes = {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118 (not a dict)
@@ -78,6 +86,8 @@ def check_fits(name: str, base: Base) -> None:
         raise InputError(f"adapter: {path} is not a whole safetensors file ({error})") from error
     for key, shape in shapes.items():
         target, _, part = key.removeprefix("base_model.model.").rpartition(".lora_")
+        if part not in ("A.weight", "B.weight"):
+            raise InputError(f"adapter: {name!r} holds {key!r}, which is not a LoRA weight of a linear layer")
         module = modules.get(target)
         if module is None:
             raise InputError(f"adapter: {name!r} does not fit {base.name}, which has no module {target!r}")
@@ -127,7 +137,6 @@ class AdapterSet:
         """
         from peft import PeftModel
 
-        read_config(source)
         check_fits(source, self.base)
         folder = locate(source)
         with self.base.lock:
@@ -145,7 +154,8 @@ class AdapterSet:
         The low-rank factors are concatenated (rank = sum of ranks), so nothing is approximated.
 
         Raises:
-            InputError: an adapter that is not loaded, or one with rank-stabilised scaling, which has no exact sum.
+            InputError: an adapter that is not loaded, one with rank-stabilised scaling, which has no exact sum, a
+                weight that is no number, or adapters that are each limited to other layers.
         """
         for part in weights:
             if part not in self._folders:
@@ -154,8 +164,13 @@ class AdapterSet:
                 raise InputError(
                     f"merge: {part!r} uses rank-stabilised scaling (use_rslora), which can't be summed exactly"
                 )
+            if not math.isfinite(weights[part]):
+                raise InputError(f"merge: the weight of {part!r} is {weights[part]}; give a number")
         # PEFT clones the first adapter's config: one that is limited to some layers would cut the others off there.
-        parts = sorted(weights, key=lambda part: self._peft.peft_config[part].layers_to_transform is not None)
+        parts = sorted(weights, key=lambda part: len(self._layers_of(part)), reverse=True)
+        first, *others = (set(self._layers_of(part)) for part in parts)
+        if not first >= set().union(*others):
+            raise InputError(f"merge: none of {', '.join(parts)} has all the layers of the others")
         with self.base.lock:
             if name in self._merges:
                 self._peft.delete_adapter(name)
@@ -165,6 +180,20 @@ class AdapterSet:
             self._peft.eval()
             self._peft.requires_grad_(False)
         self._merges[name] = Merge(name, dict(weights))
+
+    def _layers_of(self, name: str) -> Sequence[int]:
+        limited = self._peft.peft_config[name].layers_to_transform
+        if limited is None:
+            return range(self.base.num_layers)
+        return [limited] if isinstance(limited, int) else limited
+
+    def recover(self) -> None:
+        """Undo what an exception inside a mixed batch leaves behind: PEFT's hooks, which break every later call."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        for module in self.model.modules():
+            if isinstance(module, BaseTunerLayer):
+                module._forward_pre_hooks.clear()
 
     def weights_of(self, name: str | None) -> dict[str, float]:
         """The adapters in force under a name, each with its weight; none for the bare base."""
@@ -210,4 +239,6 @@ class AdapterSet:
             self._peft.save_pretrained(work, selected_adapters=[name])
             written = Path(work, name)  # PEFT puts an adapter that is not called "default" into a folder of its name
             shutil.copy(Path(work, "README.md"), written / "README.md")
+            for file in written.iterdir():
+                file.chmod(0o644)  # safetensors writes files that only their owner can read
             os.replace(written, folder)

@@ -129,13 +129,17 @@ def load(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(dtype, chosen_device))
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"base: {name!r} has no complete model ({str(error).splitlines()[0]})") from error
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.to(chosen_device).eval().requires_grad_(False)
+    try:
+        model.to(chosen_device)
+    except (RuntimeError, AssertionError) as error:  # torch knows the device's name, and has none or no room on it
+        raise InputError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
+    model.eval().requires_grad_(False)
     layers = text_config(model).num_hidden_layers
     return Base(
         name=name,
@@ -194,7 +198,7 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
     if dtype != "auto":
         return getattr(torch, dtype)
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     if device.type == "cpu" and bfloat16_is_faster():
         return torch.bfloat16
     return torch.float32

@@ -17,7 +17,6 @@ from midalign_demo.retrieval import SCORES, retrieval_table
 from midalign_demo.tasks import slot_filling
 
 TASKS = (slot_filling.NAME,)
-_DEFAULT_COMPARED = "base,task,merged"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +40,7 @@ def _parser() -> Parser:
     compare.add_argument("text")
     compare.add_argument("--task", choices=TASKS, default=slot_filling.NAME)
     compare.add_argument("--language", type=_language, help="language of the text, such as de")
-    compare.add_argument("--variants", type=comma_list, default=_DEFAULT_COMPARED, help=f"default: {_DEFAULT_COMPARED}")
+    _variants_option(compare, "base", "task", "merged")
     compare.add_argument(
         "--slots", type=comma_list, help="slots that may be filled; default: those of a voice assistant"
     )
@@ -51,7 +50,7 @@ def _parser() -> Parser:
     evaluate = _command(commands, "evaluate", _evaluate, "score variants on labelled data")
     evaluate.add_argument("task", choices=TASKS)
     evaluate.add_argument("path", metavar="FILE_OR_DIR")
-    evaluate.add_argument("--variants", type=comma_list, default="task,merged")
+    _variants_option(evaluate, "task", "merged")
     evaluate.add_argument(
         "--language", type=_language, help="only this language; for a file that names none, its language"
     )
@@ -68,7 +67,7 @@ def _parser() -> Parser:
     )
     retrieval.add_argument("path", metavar="DIR")
     retrieval.add_argument("--languages", type=comma_list, help="default: all in DIR")
-    retrieval.add_argument("--variants", type=comma_list, default="base,align")
+    _variants_option(retrieval, "base", "align")
     retrieval.add_argument(
         "--layers", default="middle", help="such as 11, 4,11, 1-18 or all; default: the base's middle layer"
     )
@@ -100,6 +99,11 @@ def _command(commands, name: str, function, help_text: str) -> argparse.Argument
     return parser
 
 
+def _variants_option(parser: argparse.ArgumentParser, *usual: str) -> None:
+    parser.add_argument("--variants", type=comma_list, help=f"default: those of {','.join(usual)} that there are")
+    parser.set_defaults(usual_variants=usual)
+
+
 def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", default=bases.DEFAULT, help=f"{bases.DEFAULT}, a folder or a hub id")
     parser.add_argument("--dtype", choices=bases.DTYPES, default="auto")
@@ -123,8 +127,12 @@ def _language(tag: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _variants(value: str | list[str]) -> list[str]:
-    return variant_names.check(comma_list(value) if isinstance(value, str) else value)
+def _variants(arguments: argparse.Namespace, task: str) -> list[str]:
+    """The variants asked for; else the usual ones as far as there are adapters for them, or `base`."""
+    if arguments.variants is not None:
+        return variant_names.check(arguments.variants)
+    roles = {*variant_names.shipped_sources(arguments.base, task), *_sources(arguments)}
+    return [name for name in arguments.usual_variants if variant_names.roles_of([name]) <= roles] or ["base"]
 
 
 def _printable(text: str) -> str:
@@ -136,12 +144,12 @@ def _print_json(document: dict | list) -> None:
     print(json.dumps(document, ensure_ascii=False))
 
 
-def _open_engine(arguments: argparse.Namespace, task: str):
-    """The base and the adapters that the options name; the embedded base comes with its shipped ones."""
+def _open_engine(arguments: argparse.Namespace, task: str, variants: list[str]):
+    """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones."""
     from midalign_demo.engine import open_engine  # torch takes seconds to import
 
     options = {"dtype": arguments.dtype, "device": arguments.device, "report": report}
-    engine = open_engine(arguments.base, task, sources=_sources(arguments), **options)
+    engine = open_engine(arguments.base, task, sources=_sources(arguments), variants=variants, **options)
     if arguments.align_weight is not None:
         if "merged" not in engine.variants(task):
             raise InputError(f"align-weight: {arguments.align_weight} given, but there is nothing to merge")
@@ -172,15 +180,17 @@ def _demo(arguments: argparse.Namespace) -> None:
         sources=_sources(arguments),
         dtype=arguments.dtype,
         device=arguments.device,
+        announce=lambda url: _print_json({"url": url}) if arguments.json else print(f"midalign runs at {url}"),
     )
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from midalign_demo.comparison import compare
+    from midalign_demo.comparison import check_text, compare
 
-    variants = _variants(arguments.variants)
+    variants = _variants(arguments, arguments.task)
     inventory = slot_filling.check_inventory(arguments.slots or slot_filling.DEFAULT_INVENTORY)
-    engine = _open_engine(arguments, arguments.task)
+    check_text(arguments.text)
+    engine = _open_engine(arguments, arguments.task, variants)
     result = compare(engine, arguments.text, variants, inventory=inventory, language=arguments.language)
     if arguments.json:
         _print_json(result)
@@ -214,8 +224,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     from midalign_demo.evaluation import evaluate_slot_filling
 
-    variants = _variants(arguments.variants)
-    engine = _open_engine(arguments, arguments.task)
+    variants = _variants(arguments, arguments.task)
+    engine = _open_engine(arguments, arguments.task, variants)
     scores = evaluate_slot_filling(engine, commands, variants, inventory=inventory, progress=progress_bar("answers"))
     result = {"task": arguments.task, "file": arguments.path, "n": len(commands), "variants": scores}
     if arguments.json:
@@ -239,8 +249,8 @@ def _retrieval(arguments: argparse.Namespace) -> None:
 
     from midalign_demo.middle import embed
 
-    variants = _variants(arguments.variants)
-    engine = _open_engine(arguments, slot_filling.NAME)
+    variants = _variants(arguments, slot_filling.NAME)
+    engine = _open_engine(arguments, slot_filling.NAME, variants)
     names = {variant: engine.adapter_of(variant, slot_filling.NAME) for variant in variants}
     layers = _layers(arguments.layers, engine.base)
     sentences = [line for lines in corpus.values() for line in lines]

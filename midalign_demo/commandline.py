@@ -41,12 +41,17 @@ def run(program: str, command: Callable[[], None]) -> int:
         _end_bars()
         print(f"{program}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{program}: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader, such as `head`, has what it wants
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that is full, a folder that may not be written, a port that is taken
+        _end_bars()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{program}: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: stopped", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -19,14 +19,16 @@ def compare(
 
     Returns:
         `{"task", "language", "text", "outputs": [{"variant", "adapters", "prompt", "text", "parsed", "valid",
-        "new_tokens", "seconds"}]}`; `parsed` is a list of `{"slot", "value", "start", "end"}`, with the character
+        "truncated", "new_tokens", "seconds"}]}`; `parsed` is
+        a list of `{"slot", "value", "start", "end"}`, with the character
         range in the text, or None for a value that is not there.
 
     Raises:
         InputError: an empty or overlong text, an unknown variant.
     """
     rows = _rows(engine, text, variants, inventory)
-    return _document(engine, text, variants, inventory, language, rows, engine.generate(rows))
+    answers = engine.generate(rows, max_new_tokens=answer_limit(engine, text))
+    return _document(engine, text, variants, inventory, language, rows, answers)
 
 
 def stream_compare(
@@ -34,7 +36,7 @@ def stream_compare(
 ) -> Iterator[dict]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
     rows = _rows(engine, text, variants, inventory)
-    stream = engine.stream(rows)
+    stream = engine.stream(rows, max_new_tokens=answer_limit(engine, text))
     try:
         for answers in stream:
             document = _document(engine, text, variants, inventory, language, rows, answers)
@@ -49,6 +51,12 @@ def slot_filling_row(engine: Engine, text: str, variant: str, inventory: Sequenc
     """The question as a variant is asked it, and the adapter that answers."""
     ask = slot_filling.prompt_with_examples if variant in UNTUNED else slot_filling.prompt
     return Row(ask(text, inventory), engine.adapter_of(variant, slot_filling.NAME))
+
+
+def answer_limit(engine: Engine, text: str) -> int:
+    """Most tokens of an answer: every word of the text again, and the slots' names."""
+    with engine.base.lock:
+        return 48 + 2 * len(engine.base.encode(text.strip()))
 
 
 def check_text(text: str) -> str:
@@ -104,7 +112,8 @@ def _document(
                     }
                     for slot, span in zip(slots, spans, strict=True)
                 ],
-                "valid": valid,
+                "valid": valid and not answer.truncated,
+                "truncated": answer.truncated,
                 "new_tokens": answer.new_tokens,
                 "seconds": round(answer.seconds, 3),
             }

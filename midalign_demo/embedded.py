@@ -21,6 +21,7 @@ from pathlib import Path
 
 import filelock
 import platformdirs
+from safetensors import SafetensorError
 
 from midalign_demo.errors import InputError
 
@@ -32,7 +33,7 @@ LICENCE_NOTE = "Gemma is provided under and subject to the Gemma Terms of Use: h
 # The folder's name carries the version of the conversion: one that writes something else gets another name.
 _FOLDER = f"{NAME}-v1"
 _MANIFEST = "midalign-manifest.json"
-_BYTES_NEEDED = 1_000_000_000  # GGUF 242 MB + safetensors 540 MB + tokenizer 33 MB, while both exist
+_BYTES_NEEDED = 1_000_000_000  # GGUF 242 MB, then in its place safetensors 540 MB + tokenizer 33 MB; and a reserve
 _GEMMA3_EOS = 1
 
 Report = Callable[[str], None]
@@ -66,11 +67,11 @@ def prepare(report: Report = lambda message: None) -> Path:
             if is_complete(final):  # another process converted it while this one waited
                 return final
             _convert_and_rename(final, report)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, SafetensorError) as error:  # safetensors has an exception of its own for a write that fails
+        if isinstance(error, SafetensorError) or error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(final.parent) from error
         raise InputError(
-            f"cache: cannot write to {final.parent} ({error.strerror}); "
+            f"cache: cannot write to {final.parent} ({error.strerror or error}); "
             "set MIDALIGN_CACHE to a folder that can be written"
         ) from error
     return final
@@ -143,7 +144,9 @@ def _convert(work: Path, report: Report) -> None:
     manifest = {"files": {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files}}
     with (work / _MANIFEST).open("w", encoding="utf-8") as handle:
         json.dump(manifest, handle, indent=1)
+    work.chmod(0o755)  # not only for this user: an image may be built by another
     for path in work.iterdir():  # the rename must not reach the disk before the data does
+        path.chmod(0o644)
         with path.open("rb") as handle:
             os.fsync(handle.fileno())
 

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
@@ -15,7 +15,7 @@ from midalign_demo import bases
 from midalign_demo.adapters import AdapterSet
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
-from midalign_demo.variants import MERGE_WEIGHTS, ROLES, VARIANTS, adapter_name, check, shipped_sources
+from midalign_demo.variants import MERGE_WEIGHTS, ROLES, VARIANTS, adapter_name, check, roles_of, shipped_sources
 
 MAX_PROMPT_TOKENS = 2048
 
@@ -37,12 +37,14 @@ class Answer:
         new_tokens: number of generated tokens, the end mark included.
         seconds: from the start of the batch to this row's last token.
         done: whether the row has ended.
+        truncated: whether it ended only because it reached the limit of tokens.
     """
 
     text: str
     new_tokens: int
     seconds: float
     done: bool
+    truncated: bool = False
 
 
 class Engine:
@@ -138,7 +140,8 @@ class Engine:
         if not rows:
             return
         names = self.adapters.row_names([row.adapter for row in rows])
-        token_ids = [self.base.encode_prompt(row.prompt) for row in rows]
+        with self.base.lock:  # the tokenizer has state as well
+            token_ids = [self.base.encode_prompt(row.prompt) for row in rows]
         longest = max(len(ids) for ids in token_ids)
         if longest > MAX_PROMPT_TOKENS:
             raise InputError(f"text: the prompt has {longest} tokens, at most {MAX_PROMPT_TOKENS} are allowed")
@@ -152,14 +155,18 @@ class Engine:
             if watcher.cancelled.is_set():
                 return
             watcher.start(longest)
-            self.adapters.model.generate(
-                input_ids=inputs.to(self.base.device),
-                attention_mask=attention.to(self.base.device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                stopping_criteria=StoppingCriteriaList([watcher]),
-                **mixed,
-            )
+            try:
+                self.adapters.model.generate(
+                    input_ids=inputs.to(self.base.device),
+                    attention_mask=attention.to(self.base.device),
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    stopping_criteria=StoppingCriteriaList([watcher]),
+                    **mixed,
+                )
+            except BaseException:
+                self.adapters.recover()
+                raise
         watcher.finish()
 
 
@@ -168,6 +175,7 @@ def open_engine(
     task: str,
     *,
     sources: Mapping[str, str] | None = None,
+    variants: Sequence[str] = VARIANTS,
     dtype: str = "auto",
     device: str = "auto",
     report: Callable[[str], None] = lambda message: None,
@@ -177,12 +185,15 @@ def open_engine(
     Args:
         base, dtype, device, report: see `midalign_demo.bases.load`.
         sources: see `Engine.add_task`; each takes the place of the shipped one.
+        variants: only the adapters that these need are loaded.
 
     Raises:
         InputError: see `midalign_demo.bases.load` and `Engine.add_task`.
     """
     engine = Engine(bases.load(base, dtype=dtype, device=device, report=report))
-    engine.add_task(task, {**shipped_sources(base, task), **(sources or {})})
+    available = {**shipped_sources(base, task), **(sources or {})}
+    needed = roles_of(variants)
+    engine.add_task(task, {role: source for role, source in available.items() if role in needed})
     return engine
 
 
@@ -219,8 +230,8 @@ class _Watcher(StoppingCriteria):
         return Answer(line.rstrip("\ufffd").strip(), len(ids), seconds, bool(line_break) or ids[-1] in self._ends)
 
     def finish(self) -> None:
-        """Rows that ran into the limit are done as well."""
-        self._answers = [Answer(a.text, a.new_tokens, a.seconds, True) for a in self._answers]
+        """Rows that ran into the limit, or were cancelled, are done as well."""
+        self._answers = [replace(answer, done=True, truncated=not answer.done) for answer in self._answers]
 
     def answers(self) -> list[Answer]:
         return list(self._answers)

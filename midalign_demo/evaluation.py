@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from midalign_demo.comparison import slot_filling_row
+from midalign_demo.comparison import answer_limit, slot_filling_row
 from midalign_demo.engine import Engine, Row
 from midalign_demo.tasks import slot_filling
 
@@ -36,7 +36,7 @@ def evaluate_slot_filling(
         variant: [slot_filling_row(engine, command.text, variant, names) for command in commands]
         for variant in variants
     }
-    answers = answer_all(engine, rows, progress)
+    answers = answer_all(engine, rows, [answer_limit(engine, command.text) for command in commands], progress)
     return {
         variant: _by_language(commands, [slot_filling.parse(text, names)[0] for text in answers[variant]])
         for variant in variants
@@ -44,11 +44,14 @@ def evaluate_slot_filling(
 
 
 def answer_all(
-    engine: Engine, rows: Mapping[str, Sequence[Row]], progress: Progress | None = None
+    engine: Engine,
+    rows: Mapping[str, Sequence[Row]],
+    limits: Sequence[int],
+    progress: Progress | None = None,
 ) -> dict[str, list[str]]:
     """Every variant's answers, in the order of its rows.
 
-    Batches hold the rows of all variants for questions of similar length.
+    Batches hold the rows of all variants for questions of similar length; `limits` are each answer's most tokens.
     """
     count = len(next(iter(rows.values())))
     result = {variant: [""] * count for variant in rows}
@@ -56,7 +59,8 @@ def answer_all(
     size = max(1, BATCH_ROWS // len(rows))
     for start in range(0, count, size):
         cells = [(variant, number) for number in order[start : start + size] for variant in rows]
-        answers = engine.generate([rows[variant][number] for variant, number in cells])
+        limit = max(limits[number] for _, number in cells)
+        answers = engine.generate([rows[variant][number] for variant, number in cells], max_new_tokens=limit)
         for (variant, number), answer in zip(cells, answers, strict=True):
             result[variant][number] = answer.text
         if progress:

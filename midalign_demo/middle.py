@@ -49,7 +49,8 @@ def embed(
     wanted = sorted({base.check_layer(layer) for layer in (layers if layers is not None else [base.middle_layer])})
     if not wanted:
         raise InputError("layers: none given")
-    token_ids = tokenize(base, sentences)
+    with base.lock:  # the tokenizer has state as well
+        token_ids = tokenize(base, sentences)
     view = decoder_view(base.model, wanted[-1])
     width = view.config.hidden_size
     result = {layer: np.empty((len(sentences), width), dtype=np.float32) for layer in wanted}

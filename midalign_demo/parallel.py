@@ -14,6 +14,8 @@ from pathlib import Path
 from midalign_demo import languages as language_tags
 from midalign_demo.errors import InputError
 
+REFERENCE_COLUMNS = ("text_parallel_0", "text_parallel_1")
+
 
 def read(
     path: str | Path, languages: Sequence[str] | None = None, *, first: int = 1, last: int | None = None
@@ -60,7 +62,7 @@ def read(
 
 
 def _read_folder(folder: Path, languages: Sequence[str] | None) -> dict[str, list[str]]:
-    files = {file.stem: file for file in sorted(folder.glob("*.txt")) if _is_tag(file.stem)}
+    files = {language_tags.normalize(file.stem): file for file in sorted(folder.glob("*.txt")) if _is_tag(file.stem)}
     if not files:
         raise InputError(f"parallel text: {str(folder)!r} holds no <language>.txt file, such as en.txt")
     if languages is not None:
@@ -88,11 +90,9 @@ def _read_table(path: Path) -> dict[str, list[str]]:
                     raise InputError(f"{path}: line {number} is not a JSON object")
     else:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    columns = [
-        key
-        for key in (rows[0] if rows else {})
-        if key in ("text_parallel_0", "text_parallel_1") or (key and _is_tag(key))
-    ]
+    names = [key for key in (rows[0] if rows else {}) if key in REFERENCE_COLUMNS or (key and _is_tag(key))]
+    # `id` is Indonesian's tag, but beside two languages it is the record's number.
+    columns = [key for key in names if key != "id" or len(names) < 3]
     if len(columns) < 2:
         raise InputError(
             f"parallel text: {path} needs two columns named by language tags, or text_parallel_0 and text_parallel_1"
@@ -101,7 +101,10 @@ def _read_table(path: Path) -> dict[str, list[str]]:
         for column in columns:
             if not isinstance(row.get(column), str):
                 raise InputError(f"parallel text: record {number} of {path} has no text in {column!r}")
-    return {column: [row[column] for row in rows] for column in columns}
+    return {
+        column if column in REFERENCE_COLUMNS else language_tags.normalize(column): [row[column] for row in rows]
+        for column in columns
+    }
 
 
 def read_lines(path: Path) -> list[str]:

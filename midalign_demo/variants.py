@@ -36,6 +36,12 @@ def adapter_name(variant: str, task: str) -> str | None:
     return {"base": None, "task": task, "align": "align", "merged": f"{task}-merged", "joint": f"{task}-joint"}[variant]
 
 
+def roles_of(variants: Sequence[str]) -> set[str]:
+    """The adapters that variants are made of: `task`, `align`, `joint`."""
+    parts = {"base": (), "merged": ("task", "align")}
+    return {role for variant in variants for role in parts.get(variant, (variant,))}
+
+
 def shipped_sources(base: str, task: str) -> dict[str, str]:
     """The shipped adapter for each role, as far as there is one. They fit the embedded base alone."""
     names = {"task": task, "align": "align", "joint": f"{task}-joint"}

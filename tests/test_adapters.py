@@ -232,3 +232,26 @@ def test_shipped_adapters_are_complete_folders():
     for name in adapters.shipped():
         assert adapters.read_config(name)["r"] >= 1
         assert adapters.locate(name) == adapters.shipped_folder() / name
+
+
+def test_adapters_limited_to_different_layers_are_not_merged(base, base_folder, tmp_path):
+    loaded = AdapterSet(base)
+    for name, layers in (("low", [0, 1]), ("high", [2, 3])):
+        loaded.load(name, str(tiny.save_adapter(tmp_path / name, base_folder, rank=1, seed=3, layers=layers)))
+    with pytest.raises(InputError, match="none of low, high has all the layers of the others"):
+        loaded.merge("both", {"low": 1.0, "high": 1.0})
+
+
+def test_a_weight_that_is_no_number_is_refused(base, base_folder, adapter_folders):
+    loaded = loaded_set(base, adapter_folders)
+    with pytest.raises(InputError, match="nan"):
+        loaded.merge("merged", {"task": 1.0, "align": float("nan")})
+
+
+@pytest.mark.parametrize(("key", "value"), [("use_dora", True), ("modules_to_save", ["lm_head"]), ("bias", "all")])
+def test_adapters_that_are_not_plain_lora_are_refused(adapter_folders, tmp_path, key, value):
+    folder = shutil.copytree(adapter_folders["task"], tmp_path / "other")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, key: value}))
+    with pytest.raises(InputError, match=key):
+        adapters.read_config(str(folder))

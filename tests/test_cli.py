@@ -70,7 +70,7 @@ def test_compare(document, tiny_model, adapter_folders):
     ]  # fmt: skip
     for entry in found["outputs"]:
         assert set(entry) == {
-            "variant", "adapters", "prompt", "text", "parsed", "valid", "new_tokens", "seconds",
+            "variant", "adapters", "prompt", "text", "parsed", "valid", "truncated", "new_tokens", "seconds",
         }  # fmt: skip
         assert entry["prompt"].endswith("Slots: time, room\nCommand: Weck mich um acht\nValues:")
 
@@ -261,13 +261,21 @@ def test_bad_retrieval_options(refused, tiny_model, parallel_folder, options, ex
 def test_bad_texts_and_adapters_for_the_tiny_base(refused, tiny_model, base_folder, adapter_folders, tmp_path):
     assert "text: it is empty" in refused("compare", "  ", *tiny_model)
     assert "text: it has 1001 characters" in refused("compare", "x" * 1001, *tiny_model)
-    assert "'task' has no adapter" in refused("compare", "stop", "--base", base_folder)
+    assert "'task' has no adapter" in refused("compare", "stop", "--base", base_folder, "--variants", "task")
     only_base = ("--base", base_folder, "--variants", "base")
     assert "nothing to merge" in refused("compare", "stop", *only_base, "--align-weight", "1")
 
     broken = shutil.copytree(adapter_folders["task"], tmp_path / "broken")
     (broken / "adapter_model.safetensors").write_bytes(b"short")
-    assert "is not a whole safetensors file" in refused("compare", "stop", *only_base, "--adapter", f"task={broken}")
+    with_task = ("--base", base_folder, "--variants", "task", "--adapter", f"task={broken}")
+    assert "is not a whole safetensors file" in refused("compare", "stop", *with_task)
+
+
+def test_a_base_without_adapters_answers_by_itself(document, base_folder, parallel_folder):
+    found = document("compare", "stop", "--base", base_folder)
+    assert [entry["variant"] for entry in found["outputs"]] == ["base"]
+    found = document("retrieval", parallel_folder, "--base", base_folder)
+    assert list(found["variants"]) == ["base"]
 
 
 def test_bad_merges_and_exports(refused, base_folder, adapter_folders, tmp_path):

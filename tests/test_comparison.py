@@ -36,12 +36,12 @@ def test_every_variant_answers_in_one_document(engine):
     ]  # fmt: skip
     for output in outputs:
         assert set(output) == {
-            "variant", "adapters", "prompt", "text", "parsed", "valid", "new_tokens", "seconds",
+            "variant", "adapters", "prompt", "text", "parsed", "valid", "truncated", "new_tokens", "seconds",
         }  # fmt: skip
         question = "Slots: a, time\nCommand: Weck mich um acht\nValues:"
         tuned = output["variant"] in ("task", "merged")
         assert output["prompt"] == question if tuned else output["prompt"].endswith(f"\n\n{question}")
-        assert 1 <= output["new_tokens"] <= 96
+        assert 1 <= output["new_tokens"] <= 48 + 2 * len(engine.base.encode("Weck mich um acht"))
     assert len({output["text"] for output in outputs}) == 4
 
 
@@ -49,7 +49,7 @@ def test_answers_are_parsed_and_placed_in_the_text(engine, monkeypatch):
     from midalign_demo.engine import Answer
 
     said = Answer("time: acht; a: Bad; time: nine", 9, 0.25, True)
-    monkeypatch.setattr(engine, "generate", lambda rows: [said, Answer("nonsense", 2, 0.1, True)])
+    monkeypatch.setattr(engine, "generate", lambda rows, **options: [said, Answer("nonsense", 2, 0.1, True)])
     outputs = compare(engine, "Weck mich um Acht", ["base", "task"], inventory=INVENTORY)["outputs"]
     assert outputs[0]["parsed"] == [
         {"slot": "time", "value": "acht", "start": 13, "end": 17},
@@ -81,7 +81,7 @@ def test_a_scripted_answer_goes_all_the_way(scripted):
 def test_closing_the_stream_closes_the_engines(engine, monkeypatch):
     closed = []
 
-    def stream(rows):
+    def stream(rows, **options):
         try:
             yield engine.generate(rows, max_new_tokens=1)
         finally:

@@ -243,3 +243,18 @@ def test_text_that_spells_special_tokens_is_answered_as_plain_text_in_a_chat(tmp
     long, short = seen[0].tolist()
     assert (long.count(turn), long.count(end)) == (short.count(turn), short.count(end)) == (2, 1)
     assert short.index(1) == len("bye</turn><turn>") - len("a")
+
+
+def test_an_error_inside_a_mixed_batch_does_not_spoil_the_next_one(engine, monkeypatch):
+    rows = [Row("Hi", None), Row("Hi", TASK), Row("Hi", "align")]
+    expected = content(engine.generate(rows, max_new_tokens=6))
+    block = engine.base.model.get_decoder().layers[2]
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(block, "forward", fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            engine.generate(rows, max_new_tokens=6)
+    assert content(engine.generate(rows, max_new_tokens=6)) == expected

@@ -63,6 +63,8 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
         result = run(
             prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
         )
+    # Where the data lay on this machine is nobody's business.
+    prepared.recipe.data_root = None
     details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}
     save_adapter(prepared.model, output, card=card(kind, details), details=details)
     kept = ("steps", "best_step", "dev_loss", "train_loss", "seconds")

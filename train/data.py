@@ -23,7 +23,8 @@ _WINDOW = 8  # micro-batches among which sentences are sorted by length
 class AlignmentSchedule(Dataset):
     """Micro-batches of parallel sentences.
 
-    Each holds `lines` lines of one corpus in `views` languages, English first, each view in one language, so that
+    Each holds `lines` lines of one corpus in `views` languages, English (or else the corpus's first language) first,
+    each view in one language, so that
     the contrast is between meanings and never between languages. Languages take turns,
     as evenly as the corpora and the weights allow.
 
@@ -42,13 +43,13 @@ class AlignmentSchedule(Dataset):
     ):
         """
         Args:
-            corpora: parallel texts, each with English; drawn from in proportion to their lines.
+            corpora: parallel texts; drawn from in proportion to their lines.
             lines, views: shape of a micro-batch.
             steps: number of micro-batches.
             weights: how many turns a language gets for one turn of the others; default: all get as many.
 
         Raises:
-            InputError: a corpus without English, with no other language, or with too few lines.
+            InputError: a corpus with no second language, or with too few lines.
         """
         if views < 2:
             raise InputError(f"views: {views} given; a micro-batch needs English and at least one more language")
@@ -59,15 +60,13 @@ class AlignmentSchedule(Dataset):
         self._weights = dict(weights or {})
         self._others = []
         for number, corpus in enumerate(self._corpora, start=1):
-            others = [tag for tag in corpus if tag != ENGLISH]
-            if ENGLISH not in corpus or not others:
+            anchor = anchor_of(corpus)
+            others = [tag for tag in corpus if tag != anchor]
+            if not others:
+                raise InputError(f"data: corpus {number} has {anchor!r} and none of the languages to align with it")
+            if len(corpus[anchor]) < lines:
                 raise InputError(
-                    f"data: corpus {number} has the languages {', '.join(corpus)}; "
-                    "it needs 'en' and one of those to align"
-                )
-            if len(corpus[ENGLISH]) < lines:
-                raise InputError(
-                    f"data: corpus {number} has {len(corpus[ENGLISH])} lines; "
+                    f"data: corpus {number} has {len(corpus[anchor])} lines; "
                     f"one micro-batch takes {lines} (option lines)"
                 )
             self._others.append(others)
@@ -79,7 +78,7 @@ class AlignmentSchedule(Dataset):
         while len(plan) < steps:
             epoch = []
             for number, corpus in enumerate(self._corpora):
-                lengths = [len(line) for line in corpus[ENGLISH]]
+                lengths = [len(line) for line in corpus[anchor_of(corpus)]]
                 epoch.extend((number, rows) for rows in batches_of_similar_length(lengths, lines, rng))
             rng.shuffle(epoch)
             for number, rows in epoch:
@@ -97,7 +96,7 @@ class AlignmentSchedule(Dataset):
     def __getitem__(self, index: int) -> dict:
         number, rows, others = self._plan[index]
         corpus = self._corpora[number]
-        tags = [ENGLISH, *others]
+        tags = [anchor_of(corpus), *others]
         return {
             "objective": "align",
             "languages": tags,
@@ -173,7 +172,7 @@ def read_corpora(
 
     Args:
         root: the folder that relative paths start from; default: the working directory.
-        languages: tags to keep beside English; each corpus may have only some of them.
+        languages: tags to keep beside the anchor; each corpus may have only some of them.
 
     Raises:
         InputError: see `midalign_demo.parallel.read`; or a language that no corpus has.
@@ -184,7 +183,7 @@ def read_corpora(
         path, first, last = match.groups()
         corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
         if languages is not None:
-            corpus = {tag: lines for tag, lines in corpus.items() if tag == ENGLISH or tag in languages}
+            corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
         corpora.append(corpus)
     missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
     if missing:
@@ -204,6 +203,11 @@ def split_times(entry: str) -> tuple[str, int]:
     return name, int(times or 1)
 
 
+def anchor_of(corpus: dict[str, list[str]]) -> str:
+    """The language that the others are aligned with: English, or the corpus's first where it has no English."""
+    return ENGLISH if ENGLISH in corpus else next(iter(corpus))
+
+
 def resolve(path: str, root: Path | None) -> Path:
     """The path, from `root` where it is relative."""
     return Path(root or ".", path).expanduser()
@@ -211,7 +215,7 @@ def resolve(path: str, root: Path | None) -> Path:
 
 def keep_short(corpus: dict[str, list[str]], longest: int | None) -> dict[str, list[str]]:
     """Only the lines whose English side has at most `longest` characters; all if None."""
-    if longest is None or ENGLISH not in corpus:
+    if longest is None:
         return corpus
-    kept = [row for row, line in enumerate(corpus[ENGLISH]) if len(line) <= longest]
+    kept = [row for row, line in enumerate(corpus[anchor_of(corpus)]) if len(line) <= longest]
     return {tag: [lines[row] for row in kept] for tag, lines in corpus.items()}

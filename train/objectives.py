@@ -10,8 +10,6 @@ from torch.nn import functional
 from midalign_demo.bases import Base, text_config
 from midalign_demo.middle import batches_by_length, hidden_states, mean_pool, pad
 
-DIRECTIONS = ("both", "one")
-PAIRS = ("english", "all")
 # Tokens, padding included, of one forward. The rows of a batch go through in groups of similar length, so that a
 # long one does not pad the others; the loss still spans the whole batch.
 FORWARD_TOKENS = 1024

@@ -14,8 +14,9 @@ import yaml
 
 from midalign_demo import bases, languages
 from midalign_demo.errors import InputError
-from train.objectives import DIRECTIONS, PAIRS
 
+DIRECTIONS = ("both", "one")
+PAIRS = ("english", "all")
 SCHEDULERS = ("cosine", "inverse_sqrt", "linear", "constant_with_warmup")
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -125,6 +126,8 @@ def _read_yaml(recipe: str) -> dict:
     source = shipped if shipped.is_file() else Path(recipe)
     try:
         values = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"recipe: {recipe} is not UTF-8 (byte {error.start})") from error
     except OSError as error:
         names = sorted(
             entry.name.removesuffix(".yaml")

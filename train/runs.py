@@ -44,6 +44,8 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     Raises:
         InputError: something in the recipe or the data, or an output folder that holds another run.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(f"WORLD_SIZE: {os.environ['WORLD_SIZE']} processes given; training runs in one")
     _check_output(output, resume=resume)
     if resume:
         recipe = _as_started(recipe, output)
@@ -70,7 +72,15 @@ def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
     """The base with trainable LoRA weights: fresh ones, or those of the adapter to start from."""
     if recipe.init is not None:
         adapters.check_fits(recipe.init, base)
-        return PeftModel.from_pretrained(base.model, str(adapters.locate(recipe.init)), is_trainable=True)
+        model = PeftModel.from_pretrained(base.model, str(adapters.locate(recipe.init)), is_trainable=True)
+        config = model.peft_config["default"]
+        needed = getattr(recipe, "layer", None) or base.num_layers
+        limited = config.layers_to_transform
+        if limited is not None and not set(range(needed)) <= set(limited):
+            raise InputError(f"init: {recipe.init!r} has weights in {len(limited)} layers, this run needs {needed}")
+        recipe.rank, recipe.alpha, recipe.dropout = config.r, config.lora_alpha, config.lora_dropout
+        recipe.target_modules = sorted(config.target_modules)
+        return model
     # Blocks above the aligned layer get no gradient: no weights for them.
     layers = list(range(recipe.layer)) if isinstance(recipe, AlignRecipe) else None
     config = LoraConfig(
@@ -114,7 +124,10 @@ def _as_started(recipe: Recipe, output: Path) -> Recipe:
         return recipe
     started = json.loads(path.read_text(encoding="utf-8"))
     chosen = {"dtype": "auto", "layer": None}
+    kept_by_init = ("rank", "alpha", "dropout", "target_modules") if recipe.init is not None else ()
     for key, value in dataclasses.asdict(recipe).items():
+        if key in kept_by_init:
+            continue
         if key in chosen and value == chosen[key]:
             recipe = dataclasses.replace(recipe, **{key: started[key]})
         elif key != "data_root" and value != started[key]:
@@ -135,7 +148,7 @@ def _alignment_data(recipe: AlignRecipe, root: Path | None) -> tuple[Dataset, Da
         dev_corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.dev, root, tags)]
         dev = AlignmentSchedule(dev_corpora, steps=recipe.dev_batches, seed=_DEV_SEED, **shape)
     trained_tags = sorted({tag for corpus in corpora for tag in corpus})
-    return train, dev, {"languages": trained_tags, "lines": [len(corpus["en"]) for corpus in corpora]}
+    return train, dev, {"languages": trained_tags, "lines": [len(next(iter(corpus.values()))) for corpus in corpora]}
 
 
 def _task_data(recipe: TaskRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:

@@ -134,7 +134,10 @@ def run(
     marker = _MarkComplete(float((checkpoint / _COMPLETE).read_text(encoding="utf-8")) if checkpoint else 0.0)
     callbacks: list[TrainerCallback] = [marker]
     if dev is not None:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+        stopping = EarlyStoppingCallback(early_stopping_patience=recipe.patience)
+        stopping.early_stopping_patience_counter = _evaluations_since_best(checkpoint) if checkpoint else 0
+        callbacks.append(stopping)
+    arguments._n_gpu = 1  # DataParallel would split a micro-batch, which is one item of the dataset
     trainer = ObjectiveTrainer(
         base, recipe, model, args=arguments, train_dataset=train, eval_dataset=dev, callbacks=callbacks
     )
@@ -149,6 +152,12 @@ def run(
         "seconds": round(marker.seconds, 1),
         "history": history,
     }
+
+
+def _evaluations_since_best(checkpoint: Path) -> int:
+    """How many dev evaluations in a row had brought no improvement when the checkpoint was written."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return sum("eval_loss" in entry and entry["step"] > state["best_global_step"] for entry in state["log_history"])
 
 
 def last_checkpoint(output: Path) -> Path | None:

@@ -128,8 +128,8 @@ def locate(slots: Sequence[Slot], text: str) -> list[Span | None]:
 def score(golds: Sequence[Command], predictions: Sequence[Sequence[Slot]]) -> dict[str, float]:
     """Precision, recall and F1 over all slots together (micro average).
 
-    A slot is right if its name and its place in the text are: the same as seqeval's strict score over BIO tags. A
-    value that is not in the text is wrong.
+    A slot is right if its name and its place in the text are. Where values are whole words and do not overlap, this is
+    seqeval's strict score over BIO tags. A value that is not in the text is wrong.
 
     Returns:
         `{"f1", "precision", "recall"}`, each 0 to 1.
@@ -141,9 +141,11 @@ def score(golds: Sequence[Command], predictions: Sequence[Sequence[Slot]]) -> di
         right += len(gold_set & predicted_set)
         found += len(predicted_set)
         wanted += len(gold_set)
+    if not found and not wanted:
+        return {"f1": 1.0, "precision": 1.0, "recall": 1.0}
     precision = right / found if found else 0.0
     recall = right / wanted if wanted else 0.0
-    f1 = 2 * right / (found + wanted) if found + wanted else 1.0
+    f1 = 2 * right / (found + wanted)
     return {"f1": f1, "precision": precision, "recall": recall}
 
 

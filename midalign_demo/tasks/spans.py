@@ -11,7 +11,7 @@ import regex
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = regex.compile(rf"[{_UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]+|[^\s]", regex.V1)
 
-_SHORTEST_PART = 3
+_LONG_ENOUGH = 3
 
 Span = tuple[int, int]
 
@@ -28,8 +28,9 @@ def find(value: str, text: str, taken: Collection[Span] = ()) -> Span | None:
     """Character range of a value in the text, or None where it does not stand there.
 
     Whole words are looked for first, then parts of words, since prefixes and compounds join a value to its
-    neighbours in many languages. Parts of fewer than three characters are not: `on` is not in `phone`. Letter case,
-    spacing and Unicode's compatibility variants (full-width digits and the like) make no difference.
+    neighbours in many languages. A part of fewer than three characters has to begin or end a word, and be of a script
+    without letter case, or a number: a Korean room with its particle, the 30 in `30C`, but not the `on` in `phone`.
+    Letter case, spacing and Unicode's compatibility variants (full-width digits and the like) make no difference.
 
     Args:
         taken: ranges that are not to be found again, such as those of an earlier equal value.
@@ -44,11 +45,13 @@ def find(value: str, text: str, taken: Collection[Span] = ()) -> Span | None:
             span = (places[at][0], places[at + len(wanted) - 1][1])
             if span not in taken:
                 return span
-    joined = "".join(wanted)
-    return _find_part(joined, text, taken) if len(joined) >= _SHORTEST_PART else None
+    return _find_part("".join(wanted), text, taken)
 
 
 def _find_part(joined: str, text: str, taken: Collection[Span]) -> Span | None:
+    is_short = len(joined) < _LONG_ENOUGH
+    if is_short and joined.upper() != joined.lower():
+        return None
     # Folding may change a character's length (the German sharp s), so each folded character keeps its origin.
     origins = [
         (character, at) for at, original in enumerate(text) if not original.isspace() for character in _fold(original)
@@ -57,10 +60,19 @@ def _find_part(joined: str, text: str, taken: Collection[Span]) -> Span | None:
     at = folded.find(joined)
     while at >= 0:
         span = (origins[at][1], origins[at + len(joined) - 1][1] + 1)
-        if span not in taken:
+        if span not in taken and (not is_short or _stands_out(span, text)):
             return span
         at = folded.find(joined, at + 1)
     return None
+
+
+def _stands_out(span: Span, text: str) -> bool:
+    """Whether a part begins or ends a word; for a number: whether no digit is beside it."""
+    start, end = span
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if text[start:end].isdigit():
+        return not before.isdigit() and not after.isdigit()
+    return not before.isalnum() or not after.isalnum()
 
 
 def _fold(word: str) -> str:

@@ -22,31 +22,39 @@ def comparison(document: dict, inventory: Sequence[str]) -> str:
     tag = document["language"]
     direction = "auto" if tag is None else "rtl" if languages.is_rtl(tag) else "ltr"
     attributes = f'dir="{direction}"' + (f' lang="{escape(tag)}"' if tag else "")
-    cards = "".join(_card(output, document["text"], attributes, inventory) for output in document["outputs"])
-    return f'<div class="cards">{cards}</div>'
+    outputs = document["outputs"]
+    # The page is redrawn at every token, which would close an opened prompt: prompts come at the end.
+    finished = all(output.get("done", True) for output in outputs)
+    cards = "".join(_card(output, document["text"], attributes, inventory, finished) for output in outputs)
+    said = f"{len(outputs)} answers are complete." if finished else ""
+    return f'<div class="spoken" role="status">{said}</div><div class="cards">{cards}</div>'
 
 
-def notice(message: str, *, kind: str = "info") -> str:
-    """One line above the cards; kind is `info`, `wait` or `error`."""
+def notice(message: str, *, kind: str = "info", seconds: float | None = None) -> str:
+    """One line above the cards; kind is `info`, `wait` or `error`. Running seconds are not read out."""
     role = "alert" if kind == "error" else "status"
-    return f'<div class="notice {kind}" role="{role}">{escape(message)}</div>'
+    clock = "" if seconds is None else f'<span aria-hidden="true"> ({seconds:.0f} s)</span>'
+    return f'<div class="notice {kind}" role="{role}">{escape(message)}{clock}</div>'
 
 
-def _card(output: dict, text: str, attributes: str, inventory: Sequence[str]) -> str:
+def _card(output: dict, text: str, attributes: str, inventory: Sequence[str], finished: bool) -> str:
     title, subtitle = TITLES[output["variant"]]
     done = output.get("done", True)
     in_force = " + ".join(output["adapters"]) or "none"
     count = f"{output['new_tokens']} token" + ("" if output["new_tokens"] == 1 else "s")
-    state = f"{count} in {output['seconds']:.1f} s" if done else f"writing… {count}"
+    prompt = f"<pre dir='auto'>{escape(output['prompt'])}</pre>"
+    details = f"<details><summary>exact prompt</summary>{prompt}</details>" if finished else ""
+    cut = " · cut off" if output["truncated"] and done else ""
+    state = f"{count} in {output['seconds']:.1f} s{cut}" if done else f"writing… {count}"
     return (
         f'<section class="card{"" if done else " busy"}" aria-label="{escape(title)}" '
         f'aria-busy="{str(not done).lower()}">'
-        f'<header><h3>{escape(title)}</h3><span class="subtitle">{escape(subtitle)}</span></header>'
+        f'<header><h2>{escape(title)}</h2><span class="subtitle">{escape(subtitle)}</span></header>'
         f'<p class="marked" {attributes}>{_marked(text, output["parsed"], inventory)}</p>'
         f"{_slot_list(output, attributes, inventory, done=done)}"
         f'<p class="raw" dir="auto"><span class="label">answer</span> {escape(output["text"]) or "…"}</p>'
         f'<footer><span>adapters: <b>{escape(in_force)}</b></span><span class="state">{state}</span></footer>'
-        f"<details><summary>exact prompt</summary><pre dir='auto'>{escape(output['prompt'])}</pre></details>"
+        f"{details}"
         "</section>"
     )
 
@@ -83,4 +91,4 @@ def _slot_list(output: dict, attributes: str, inventory: Sequence[str], *, done:
 
 
 def _hue(slot: str, inventory: Sequence[str]) -> int:
-    return _HUES[list(inventory).index(slot) % len(_HUES)] if slot in inventory else 0
+    return _HUES[list(inventory).index(slot) % len(_HUES)]  # an answer's slots are always in the inventory

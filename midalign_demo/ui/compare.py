@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
@@ -15,14 +16,26 @@ from midalign_demo.tasks import slot_filling
 from midalign_demo.ui import cards
 from midalign_demo.ui.host import ModelHost
 
+logger = logging.getLogger(__name__)
+
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
 _DEFAULT_VARIANTS = ["base", "task", "merged"]
+_FULL = "Too many questions are waiting; try again in a minute."
 _HINT = "Type a command in any language and press Compare, or click an example."
 
 
 def example_commands() -> list[dict]:
     """The example commands: `{"language", "text"}` each."""
     return json.loads((files("midalign_demo") / "assets" / "commands.json").read_text(encoding="utf-8"))
+
+
+# Updates of the buttons Compare and Stop, of which one can be pressed.
+_BUSY = gr.update(interactive=False), gr.update(interactive=True)
+_IDLE = gr.update(interactive=True), gr.update(interactive=False)
+
+
+class _Stopped(Exception):
+    """The visitor pressed Stop before there was an answer."""
 
 
 class CompareTab:
@@ -38,9 +51,8 @@ class CompareTab:
         tags = [example["language"] for example in examples]
         choices = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
         available = self._host.sources
-        offered = [name for name in variants.VARIANTS if name == "base" or name in available]
-        if {"task", "align"} <= available.keys():
-            offered.insert(offered.index("align") + 1, "merged")
+        offered = [name for name in variants.VARIANTS if variants.roles_of([name]) <= available.keys()]
+        self._defaults = [name for name in _DEFAULT_VARIANTS if name in offered]
 
         with gr.Row(elem_id="ask"):
             text = gr.Textbox(
@@ -54,7 +66,7 @@ class CompareTab:
         with gr.Row(elem_id="controls"):
             chosen = gr.CheckboxGroup(
                 [(cards.TITLES[name][0], name) for name in offered],
-                value=[name for name in _DEFAULT_VARIANTS if name in offered],
+                value=self._defaults,
                 label="Variants", scale=4, elem_id="variants",
             )  # fmt: skip
             with gr.Row(elem_id="buttons"):
@@ -76,12 +88,15 @@ class CompareTab:
             self._set_direction, language, text, api_visibility="private", show_progress="hidden", queue=False
         )
         inputs, outputs = [text, language, chosen, slots], [result, run, stop]
+        quick = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         answering = {"show_progress": "hidden", "api_visibility": "private", **MODEL_QUEUE}
-        gr.on([run.click, text.submit], self._answer, inputs, outputs, **answering)
-        picked.click(
-            lambda number: (examples[number]["text"], examples[number]["language"]), picked, [text, language],
-            show_progress="hidden", api_visibility="private", queue=False,
-        ).then(self._answer, inputs, outputs, **answering)  # fmt: skip
+        asked = gr.on([run.click, text.submit], self._queue, None, outputs, **quick)
+        filled = picked.click(
+            lambda number: (examples[number]["text"], examples[number]["language"]), picked, [text, language], **quick
+        )
+        for ready in (asked, filled.then(self._queue, None, outputs, **quick)):
+            answered = ready.then(self._answer, inputs, outputs, **answering)
+            answered.failure(lambda: (cards.notice(_FULL, kind="error"), *_IDLE), None, outputs, **quick)
         stop.click(self.stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
         gr.api(self._api, api_name="compare", **MODEL_QUEUE)
 
@@ -92,31 +107,39 @@ class CompareTab:
         except InputError:
             return gr.Textbox()
 
+    def _queue(self, request: gr.Request) -> tuple:
+        """Shown at once, since other visitors' questions may come first."""
+        self._stops[request.session_hash] = threading.Event()
+        return cards.notice("In line…", kind="wait"), *_BUSY
+
     def _answer(self, text: str, tag: str, chosen: list[str], slots: list[str], request: gr.Request) -> Iterator[tuple]:
-        stopped = self._stops[request.session_hash] = threading.Event()
-        busy, idle = (
-            (gr.Button(interactive=False), gr.Button(interactive=True)),
-            (gr.Button(interactive=True), gr.Button(interactive=False)),
-        )
+        stopped = self._stops.setdefault(request.session_hash, threading.Event())
         try:
+            if stopped.is_set():
+                raise _Stopped
             inventory = slot_filling.check_inventory(slots or [])
             tag = languages.normalize(tag or "")
             chosen = variants.check(chosen)
             while not self._host.wait(0.5):
                 if stopped.is_set():
-                    yield cards.notice("Stopped."), *idle
-                    return
-                yield cards.notice(f"{self._host.stage} · your question is next", kind="wait"), *busy
-            yield from self._stream(text, chosen, inventory, tag, stopped, busy)
+                    raise _Stopped
+                waiting = f"Your question is next. {self._host.stage}"
+                yield cards.notice(waiting, kind="wait", seconds=self._host.seconds), *_BUSY
+            yield from self._stream(text, chosen, inventory, tag, stopped)
+        except _Stopped:
+            yield cards.notice("Stopped."), *_IDLE
         except InputError as error:
-            yield cards.notice(str(error), kind="error"), *idle
+            yield cards.notice(str(error), kind="error"), *_IDLE
+        except Exception:
+            logger.exception("A question could not be answered")
+            yield cards.notice("Something went wrong; the server's log says what.", kind="error"), *_IDLE
         else:
-            yield gr.skip(), *idle
+            yield gr.skip(), *_IDLE
         finally:
             self._stops.pop(request.session_hash, None)
 
     def _stream(
-        self, text: str, chosen: list[str], inventory: list[str], tag: str, stopped: threading.Event, busy: tuple
+        self, text: str, chosen: list[str], inventory: list[str], tag: str, stopped: threading.Event
     ) -> Iterator[tuple]:
         from midalign_demo.comparison import stream_compare
 
@@ -124,7 +147,7 @@ class CompareTab:
         document: dict | None = None
         try:
             for document in stream:
-                yield cards.comparison(document, inventory), *busy
+                yield cards.comparison(document, inventory), *_BUSY
                 if stopped.is_set():
                     break
         finally:
@@ -134,7 +157,7 @@ class CompareTab:
                 output["done"] = True
             yield (
                 cards.notice("Stopped: these answers are not complete.") + cards.comparison(document, inventory),
-                *busy,
+                *_BUSY,
             )
 
     def stop(self, request: gr.Request) -> None:
@@ -153,6 +176,6 @@ class CompareTab:
             self._host.wait(600)
             inventory = slot_filling.check_inventory(slots or slot_filling.DEFAULT_INVENTORY)
             tag = languages.normalize(language)
-            return compare(self._host.engine, text, variants or _DEFAULT_VARIANTS, inventory=inventory, language=tag)
+            return compare(self._host.engine, text, variants or self._defaults, inventory=inventory, language=tag)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error

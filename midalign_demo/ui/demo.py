@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 import gradio as gr
@@ -46,19 +47,26 @@ def launch(
     share: bool = False,
     base: str = bases.DEFAULT,
     sources: Mapping[str, str] | None = None,
+    announce: Callable[[str], None] = print,
     **options: str,
 ) -> None:
     """Start loading the model, open the page, and serve it until interrupted.
 
     Args:
         host, port, share: as Gradio takes them.
+        announce: called with the page's address once it can be opened.
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
     """
     model = ModelHost(base, slot_filling.NAME, sources=sources, **options)
     model.start()
-    build(model).queue(max_size=_QUEUE_PLACES).launch(
-        server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True
-    )
+    demo = build(model).queue(max_size=_QUEUE_PLACES)
+    _, local_url, share_url = demo.launch(
+        server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True, quiet=True,
+        prevent_thread_lock=True,
+    )  # fmt: skip
+    announce(share_url or local_url)
+    sys.stdout.flush()
+    demo.block_thread()
 
 
 def theme() -> gr.themes.Base:
@@ -81,7 +89,7 @@ def _status(host: ModelHost) -> str:
     if host.problem:
         return cards.notice(host.problem, kind="error")
     if host.is_loading:
-        return cards.notice(host.stage, kind="wait")
+        return cards.notice(host.stage, kind="wait", seconds=host.seconds)
     engine = host.engine
     loaded = ", ".join(engine.adapters.names) or "none"
     dtype = str(engine.base.dtype).removeprefix("torch.")

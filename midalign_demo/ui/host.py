@@ -67,8 +67,13 @@ class ModelHost:
 
     @property
     def stage(self) -> str:
-        """What is going on while the engine loads, with the seconds so far."""
-        return f"{self._stage} ({time.monotonic() - self._since:.0f} s)"
+        """What is going on while the engine loads."""
+        return self._stage
+
+    @property
+    def seconds(self) -> float:
+        """Since the start of loading."""
+        return time.monotonic() - self._since
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end of loading; whether it has come."""

@@ -87,3 +87,18 @@ def test_taken_ranges_are_not_found_again():
 def test_spacing_inside_unspaced_scripts_does_not_matter():
     assert find("明日 の 朝", "明日の朝に") == (0, 4)
     assert find("明日の朝", "明日 の 朝 に") == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "expected"),
+    [
+        ("주방", "주방에 불 켜", "주방"),
+        ("30", "הגדר ל30 מעלות", "30"),
+        ("3", "set 30 degrees", None),
+        ("on", "is the phone charged", None),
+        ("on", "turn it on", "on"),
+    ],
+)
+def test_short_parts_of_words(value, text, expected):
+    span = find(value, text)
+    assert (text[slice(*span)] if span else None) == expected

@@ -109,7 +109,7 @@ def test_a_visitor_asks_and_every_variant_answers(browser, app_url, width):
     page.fill("#command textarea", "Wake <b>me</b> at seven")
     page.click("#run")
     page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 3", timeout=60_000)
-    assert page.locator(".card h3").all_inner_texts() == ["Base", "Task", "Task + align"]
+    assert page.locator(".card h2").all_inner_texts() == ["Base", "Task", "Task + align"]
     assert "<b>me</b>" in page.locator(".card .marked").first.inner_text()
     assert "slot-filling + align" in page.locator(".card footer").nth(2).inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

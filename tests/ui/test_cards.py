@@ -9,7 +9,7 @@ from midalign_demo.ui import cards
 INVENTORY = ["datetime", "location"]
 
 
-def document(text: str, language: str | None = "de", **output) -> dict:
+def document(question: str, language: str | None = "de", **output) -> dict:
     defaults = {
         "variant": "merged",
         "adapters": ["slot-filling", "align*0.5"],
@@ -17,10 +17,11 @@ def document(text: str, language: str | None = "de", **output) -> dict:
         "text": "datetime: morgen",
         "parsed": [],
         "valid": True,
+        "truncated": False,
         "new_tokens": 4,
         "seconds": 0.25,
     }
-    return {"task": "slot-filling", "language": language, "text": text, "outputs": [{**defaults, **output}]}
+    return {"task": "slot-filling", "language": language, "text": question, "outputs": [{**defaults, **output}]}
 
 
 def slot(name: str, value: str, text: str) -> dict:
