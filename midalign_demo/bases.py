@@ -174,8 +174,6 @@ def decoder_view(model: PreTrainedModel, layer: int) -> torch.nn.Module:
     view._modules = dict(decoder._modules)
     view.layers = torch.nn.ModuleList(decoder.layers[:layer])
     view.norm = torch.nn.Identity()
-    view.config = copy.copy(decoder.config)
-    view.config.num_hidden_layers = layer
     return view
 
 
