@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch.nn import functional
@@ -16,7 +17,12 @@ FORWARD_TOKENS = 1024
 
 
 def contrastive_loss(
-    views: Sequence[torch.Tensor], *, temperature: float = 0.1, direction: str = "both", pairs: str = "all"
+    views: Sequence[torch.Tensor],
+    *,
+    temperature: float = 0.1,
+    direction: str = "both",
+    pairs: str = "all",
+    centre: bool = False,
 ) -> torch.Tensor:
     """InfoNCE over translations, averaged over pairs of views.
 
@@ -29,10 +35,14 @@ def contrastive_loss(
         direction: `both`, or `one` as in the reference code: given a sentence of the later view (another
             language), find the one of the earlier view.
         pairs: `english`, only pairs with the first view; `all`, every pair.
+        centre: subtract each view's mean over the batch first. All states share a large common part; without this,
+            the loss goes down fastest by destroying it, and the layers above need it.
 
     Returns:
         A scalar.
     """
+    if centre:
+        views = [view - view.mean(dim=0, keepdim=True) for view in views]
     units = [functional.normalize(view, dim=-1) for view in views]
     firsts = range(1) if pairs == "english" else range(len(units))
     losses = []
@@ -54,16 +64,61 @@ def embed_for_training(
     Args:
         view: the decoder up to `layer`, from `decoder_view`.
     """
+    return _embed(view, layer, token_ids, base, include_bos=include_bos, unadapted=None)[0]
+
+
+def embed_and_drift(
+    view: torch.nn.Module,
+    layer: int,
+    token_ids: Sequence[list[int]],
+    base: Base,
+    *,
+    unadapted: Callable[[], AbstractContextManager],
+    include_bos: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `embed_for_training`, and how far the adapter moves the tokens' states.
+
+    The drift is the mean squared distance between each token's states with and without the adapter, over the
+    states' variance without it: 0 is an adapter that does nothing, 1 one that moves tokens as far as they lie apart.
+
+    Args:
+        unadapted: makes a context in which the model computes without the adapter.
+
+    Returns:
+        Embeddings (n, width), and the drift, a scalar.
+    """
+    embeddings, moved, variance = _embed(view, layer, token_ids, base, include_bos=include_bos, unadapted=unadapted)
+    return embeddings, moved / variance
+
+
+def _embed(
+    view: torch.nn.Module,
+    layer: int,
+    token_ids: Sequence[list[int]],
+    base: Base,
+    *,
+    include_bos: bool,
+    unadapted: Callable[[], AbstractContextManager] | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Embeddings, and the sums over tokens of the squared move and of the squared distance from the group's mean."""
     order: list[int] = []
     pooled = []
+    moved, variance = torch.zeros((), device=base.device), torch.zeros((), device=base.device)
     for rows in batches_by_length([len(ids) for ids in token_ids], FORWARD_TOKENS):
         inputs, attention, mask = pad([token_ids[row] for row in rows], base, include_bos=include_bos)
         [(_, states)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
+        if unadapted is not None:
+            with torch.no_grad(), unadapted():
+                [(_, before)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
+            tokens = mask.bool()
+            before = before[tokens].float()
+            moved = moved + (states[tokens].float() - before).square().sum()
+            variance = variance + (before - before.mean(dim=0)).square().sum()
         pooled.append(mean_pool(states, mask))
         order.extend(rows)
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
-    return torch.cat(pooled)[back.to(pooled[0].device)]
+    return torch.cat(pooled)[back.to(pooled[0].device)], moved, variance
 
 
 def task_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> torch.Tensor:

@@ -71,6 +71,8 @@ class AlignRecipe(Recipe):
     pairs: str = _option("english", "which pairs of views to contrast", choices=PAIRS)
     direction: str = _option("both", "directions of the contrast", choices=DIRECTIONS)
     temperature: float = _option(0.1, "temperature of the contrastive loss", lowest=1e-6)
+    centre: bool = _option(False, "subtract each language's mean over the micro-batch before contrasting")
+    preserve: float = _option(0.0, "weight of the drift that the adapter causes, see train.objectives", lowest=0)
     include_bos: bool = _option(False, "BOS takes part in the mean pooling, as in the reference code")
 
 

@@ -18,7 +18,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
 from midalign_demo.middle import tokenize
-from train.objectives import contrastive_loss, embed_for_training, task_loss
+from train.objectives import contrastive_loss, embed_and_drift, embed_for_training, task_loss
 from train.recipe import Recipe
 
 CHECKPOINTS = "checkpoints"
@@ -53,11 +53,21 @@ class ObjectiveTrainer(Trainer):
     def _alignment_loss(self, inputs: dict) -> torch.Tensor:
         recipe = self._recipe
         sentences = [sentence for view in inputs["sentences"] for sentence in view]
-        pooled = embed_for_training(
-            self._view, self._layer, tokenize(self._base, sentences), self._base, include_bos=recipe.include_bos
+        token_ids = tokenize(self._base, sentences)
+        options = {"include_bos": recipe.include_bos}
+        if recipe.preserve:
+            options["unadapted"] = self.model.disable_adapter
+            pooled, drift = embed_and_drift(self._view, self._layer, token_ids, self._base, **options)
+        else:
+            pooled, drift = embed_for_training(self._view, self._layer, token_ids, self._base, **options), 0.0
+        contrast = contrastive_loss(
+            pooled.split(len(inputs["sentences"][0])),
+            temperature=recipe.temperature,
+            direction=recipe.direction,
+            pairs=recipe.pairs,
+            centre=recipe.centre,
         )
-        views = pooled.split(len(inputs["sentences"][0]))
-        return contrastive_loss(views, temperature=recipe.temperature, direction=recipe.direction, pairs=recipe.pairs)
+        return contrast + recipe.preserve * drift
 
     def _task_loss(self, inputs: dict) -> torch.Tensor:
         prompts = [self._base.encode_prompt(prompt) for prompt in inputs["prompts"]]

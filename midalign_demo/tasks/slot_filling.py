@@ -57,13 +57,13 @@ class Command:
 
 
 _EXAMPLES = (
+    ("thank you very much", ("movie_name", "datetime", "city"), ()),
     (
         "remind me to water the plants on sunday evening",
         ("datetime", "location", "reminder/todo"),
         (Slot("reminder/todo", "water the plants"), Slot("datetime", "on sunday evening")),
     ),
     ("how warm is the bedroom", ("name", "area", "temperature", "datetime"), (Slot("area", "bedroom"),)),
-    ("thank you very much", ("movie_name", "datetime", "city"), ()),
 )
 
 

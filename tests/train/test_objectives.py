@@ -6,7 +6,7 @@ from sentence_transformers.losses import MultipleNegativesRankingLoss
 from midalign_demo.bases import decoder_view
 from midalign_demo.middle import embed, tokenize
 from train import objectives
-from train.objectives import contrastive_loss, embed_for_training, task_loss
+from train.objectives import contrastive_loss, embed_and_drift, embed_for_training, task_loss
 
 PROMPTS = ["When?", "Slots: time\nCommand: at noon\nValues:", "Wo ist die Katze?"]
 ANSWERS = [" time: noon", " None", " auf dem warmen Dach"]
@@ -150,3 +150,33 @@ def test_no_gradient_reaches_blocks_above_the_aligned_layer(lora, sentences):
     embed_for_training(decoder_view(base.model, 2), 2, tokenize(base, sentences), base).sum().backward()
     reached = {name.split(".layers.")[1][0] for name, weight in model.named_parameters() if weight.grad is not None}
     assert reached == {"0", "1"}
+
+
+def test_centring_takes_each_views_own_mean_away():
+    first, second = vectors(1), vectors(2)
+    shifted = [first + 50.0, second - 70.0]
+    torch.testing.assert_close(
+        contrastive_loss(shifted, centre=True), contrastive_loss([first, second], centre=True), rtol=1e-3, atol=1e-3
+    )
+    by_hand = [view - view.mean(0) for view in (first, second)]
+    torch.testing.assert_close(contrastive_loss([first, second], centre=True), contrastive_loss(by_hand))
+
+
+def test_drift_is_zero_without_an_effect_and_grows_with_the_adapters_weights(base, sentences):
+    model = get_peft_model(base.model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    view, token_ids = decoder_view(base.model, 2), tokenize(base, sentences)
+
+    def drift() -> float:
+        embeddings, moved = embed_and_drift(view, 2, token_ids, base, unadapted=model.disable_adapter)
+        torch.testing.assert_close(embeddings, embed_for_training(view, 2, token_ids, base))
+        return float(moved.detach())
+
+    assert drift() == 0.0  # LoRA's B starts at zero
+    found = []
+    for scale in (0.05, 0.5):
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if "lora_B" in name:
+                    weight.fill_(scale)
+        found.append(drift())
+    assert 0 < found[0] < found[1]
