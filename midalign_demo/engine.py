@@ -72,7 +72,9 @@ class Engine:
             if role in sources and name not in self.adapters.names:
                 self.adapters.load(name, sources[role])
         if "task" in sources and "align" in sources:
-            self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0))
+            # The weight was tuned for the shipped pair; others are added as they are.
+            is_shipped_pair = (sources["task"], sources["align"]) == (task, "align")
+            self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0) if is_shipped_pair else 1.0)
 
     def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
         """Make the task's `merged` variant anew with these weights."""
