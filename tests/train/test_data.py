@@ -85,6 +85,11 @@ def test_corpora_are_drawn_from_in_proportion_to_their_lines():
     assert drawn == {"a": 75, "b": 25}
 
 
+def test_a_corpus_without_english_is_aligned_with_its_first_language():
+    for item in items(schedule([corpus(8, ["de", "sw"])], steps=3)):
+        assert item["languages"] == ["de", "sw"]
+
+
 def test_views_beyond_a_corpus_languages_are_left_out():
     item = schedule([corpus(8, ["en", "de"])], views=4)[0]
     assert item["languages"] == ["en", "de"]
@@ -95,8 +100,7 @@ def test_views_beyond_a_corpus_languages_are_left_out():
     [
         ([corpus(20)], {"views": 1}, "views: 1 given"),
         ([corpus(20)], {"lines": 1}, "lines: 1 given"),
-        ([corpus(20), corpus(20, ["de", "sw"])], {}, "corpus 2 has the languages de, sw; it needs 'en'"),
-        ([corpus(20, ["en"])], {}, "corpus 1 has the languages en; it needs 'en' and one"),
+        ([corpus(20, ["en"])], {}, "corpus 1 has 'en' and none of the languages to align with it"),
         ([corpus(20), corpus(3)], {}, "corpus 2 has 3 lines; one micro-batch takes 4"),
     ],
 )
