@@ -25,10 +25,11 @@ class AlignmentSchedule(Dataset):
 
     Each holds `lines` lines of one corpus in `views` languages, English (or else the corpus's first language) first,
     each view in one language, so that
-    the contrast is between meanings and never between languages. Languages take turns,
-    as evenly as the corpora and the weights allow.
+    the contrast is between meanings and never between languages. Within a corpus its languages take turns,
+    as evenly as the weights allow.
 
-    Items are `{"objective": "align", "languages": [views], "sentences": [views][lines]}`.
+    Items are `{"objective": "align", "seed": str, "languages": [views], "sentences": [views][lines]}`; the seed is
+    for what is drawn at random within the micro-batch.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class AlignmentSchedule(Dataset):
     ):
         """
         Args:
-            corpora: parallel texts; drawn from in proportion to their lines.
+            corpora: parallel texts; drawn from in proportion to their lines, one given twice twice as often.
             lines, views: shape of a micro-batch.
             steps: number of micro-batches.
             weights: how many turns a language gets for one turn of the others; default: all get as many.
@@ -70,10 +71,12 @@ class AlignmentSchedule(Dataset):
                     f"one micro-batch takes {lines} (option lines)"
                 )
             self._others.append(others)
+        self._seed = seed
         self._plan = self._make_plan(lines, steps, random.Random(seed))
 
     def _make_plan(self, lines: int, steps: int, rng: random.Random) -> list[tuple[int, list[int], list[str]]]:
-        turns = {tag: 0.0 for others in self._others for tag in others}
+        # By corpus: a language that only some of them have should not lose its turns in one to those in another.
+        turns = [dict.fromkeys(others, 0.0) for others in self._others]
         plan: list[tuple[int, list[int], list[str]]] = []
         while len(plan) < steps:
             epoch = []
@@ -83,10 +86,12 @@ class AlignmentSchedule(Dataset):
             rng.shuffle(epoch)
             for number, rows in epoch:
                 # The languages that had the fewest turns so far, ties in random order.
-                others = sorted(rng.sample(self._others[number], len(self._others[number])), key=turns.__getitem__)
+                others = sorted(
+                    rng.sample(self._others[number], len(self._others[number])), key=turns[number].__getitem__
+                )
                 chosen = others[: self._views - 1]
                 for tag in chosen:
-                    turns[tag] += 1 / self._weights.get(tag, 1)
+                    turns[number][tag] += 1 / self._weights.get(tag, 1)
                 plan.append((number, rows, chosen))
         return plan[:steps]
 
@@ -99,6 +104,7 @@ class AlignmentSchedule(Dataset):
         tags = [anchor_of(corpus), *others]
         return {
             "objective": "align",
+            "seed": f"{self._seed}/{index}",
             "languages": tags,
             "sentences": [[corpus[tag][row] for row in rows] for tag in tags],
         }
@@ -170,6 +176,8 @@ def read_corpora(
 ) -> list[dict[str, list[str]]]:
     """Read parallel texts written as `PATH` or `PATH:FIRST-LAST` (lines counted from 1, both included).
 
+    A trailing `*N` takes the text N times.
+
     Args:
         root: the folder that relative paths start from; default: the working directory.
         languages: tags to keep beside the anchor; each corpus may have only some of them.
@@ -179,12 +187,13 @@ def read_corpora(
     """
     corpora = []
     for source in sources:
-        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", source)
+        name, times = split_times(source)
+        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)
         path, first, last = match.groups()
         corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
         if languages is not None:
             corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
-        corpora.append(corpus)
+        corpora.extend([corpus] * times)
     missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
     if missing:
         raise InputError(f"languages: {', '.join(missing)} not in any of {', '.join(sources)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ SCHEDULERS = ("cosine", "inverse_sqrt", "linear", "constant_with_warmup")
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-def _option(default, help_text: str, *, choices: tuple | None = None, lowest: float | None = None):
-    metadata = {"help": help_text, "choices": choices, "lowest": lowest}
+def _option(default, help_text: str, *, choices: tuple | None = None, lowest: float | None = None, below=math.inf):
+    metadata = {"help": help_text, "choices": choices, "lowest": lowest, "below": below}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -58,7 +59,7 @@ class Recipe:
 class AlignRecipe(Recipe):
     """Alignment adapter: contrastive loss on parallel text.
 
-    data: PATH or PATH:FIRST-LAST, see `midalign_demo.parallel`.
+    data: PATH or PATH:FIRST-LAST, see `midalign_demo.parallel`; with *N behind it the text counts N times.
     """
 
     languages: list[str] | None = _option(
@@ -72,6 +73,9 @@ class AlignRecipe(Recipe):
     direction: str = _option("both", "directions of the contrast", choices=DIRECTIONS)
     temperature: float = _option(0.1, "temperature of the contrastive loss", lowest=1e-6)
     centre: bool = _option(False, "subtract each language's mean over the micro-batch before contrasting")
+    token_dropout: float = _option(
+        0.0, "share of each sentence's tokens left out at random: hides single words from memory", lowest=0, below=1
+    )
     preserve: float = _option(0.0, "weight of the drift that the adapter causes, see train.objectives", lowest=0)
     include_bos: bool = _option(False, "BOS takes part in the mean pooling, as in the reference code")
 
@@ -166,6 +170,8 @@ def _check(recipe: Recipe) -> None:
                 raise InputError(f"{key.name}: {item!r} is not one of {', '.join(key.metadata['choices'])}")
             if key.metadata["lowest"] is not None and not item >= key.metadata["lowest"]:
                 raise InputError(f"{key.name}: {item} is below {key.metadata['lowest']}")
+            if key.metadata["below"] < math.inf and not item < key.metadata["below"]:
+                raise InputError(f"{key.name}: {item} is not below {key.metadata['below']}")
     if not recipe.data:
         raise InputError("data: no file or folder given to train on")
     for entry in getattr(recipe, "languages", None) or ():

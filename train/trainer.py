@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import shutil
 import tempfile
 import time
@@ -18,7 +19,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
 from midalign_demo.middle import tokenize
-from train.objectives import contrastive_loss, embed_and_drift, embed_for_training, task_loss
+from train.objectives import contrastive_loss, drop_tokens, embed_and_drift, embed_for_training, task_loss
 from train.recipe import Recipe
 
 CHECKPOINTS = "checkpoints"
@@ -54,6 +55,8 @@ class ObjectiveTrainer(Trainer):
         recipe = self._recipe
         sentences = [sentence for view in inputs["sentences"] for sentence in view]
         token_ids = tokenize(self._base, sentences)
+        if recipe.token_dropout and self.model.training:
+            token_ids = drop_tokens(token_ids, recipe.token_dropout, random.Random(inputs["seed"]))
         options = {"include_bos": recipe.include_bos}
         if recipe.preserve:
             options["unadapted"] = self.model.disable_adapter

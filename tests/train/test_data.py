@@ -71,10 +71,13 @@ def test_weighted_languages_get_more_turns():
     assert turns["de"] == pytest.approx(10, abs=1)
 
 
-def test_a_language_of_one_corpus_only_still_gets_its_turns():
-    corpora = [corpus(40, ["en", "de"], "a-"), corpus(40, ["en", "de", "sw"], "b-")]
-    turns = Counter(tag for item in items(schedule(corpora, steps=40)) for tag in item["languages"][1:])
-    assert turns["sw"] == pytest.approx(20, abs=4)
+def test_languages_take_turns_within_each_corpus():
+    corpora = [corpus(40, ["en", "sw"], "a-"), corpus(40, ["en", "de", "sw"], "b-")]
+    turns = Counter(
+        (item["sentences"][0][0][0], tag) for item in items(schedule(corpora, steps=40)) for tag in item["languages"]
+    )
+    assert turns["a", "sw"] == 20
+    assert turns["b", "sw"] == turns["b", "de"] == 10
 
 
 def test_corpora_are_drawn_from_in_proportion_to_their_lines():
@@ -83,6 +86,14 @@ def test_corpora_are_drawn_from_in_proportion_to_their_lines():
         for item in items(schedule([corpus(60, prefix="a-"), corpus(20, prefix="b-")], steps=100))
     )
     assert drawn == {"a": 75, "b": 25}
+
+
+def test_a_text_written_with_a_star_is_read_that_often(tmp_path):
+    for tag in ("en", "de"):
+        (tmp_path / f"{tag}.txt").write_text("".join(f"{tag} {number}\n" for number in range(9)), encoding="utf-8")
+    corpora = read_corpora([f"{tmp_path}:2-4*3", str(tmp_path)], None, ["de"])
+    assert [len(corpus["en"]) for corpus in corpora] == [3, 3, 3, 9]
+    assert corpora[0] == {"en": ["en 1", "en 2", "en 3"], "de": ["de 1", "de 2", "de 3"]}
 
 
 def test_a_corpus_without_english_is_aligned_with_its_first_language():

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -6,7 +8,7 @@ from sentence_transformers.losses import MultipleNegativesRankingLoss
 from midalign_demo.bases import decoder_view
 from midalign_demo.middle import embed, tokenize
 from train import objectives
-from train.objectives import contrastive_loss, embed_and_drift, embed_for_training, task_loss
+from train.objectives import contrastive_loss, drop_tokens, embed_and_drift, embed_for_training, task_loss
 
 PROMPTS = ["When?", "Slots: time\nCommand: at noon\nValues:", "Wo ist die Katze?"]
 ANSWERS = [" time: noon", " None", " auf dem warmen Dach"]
@@ -180,3 +182,13 @@ def test_drift_is_zero_without_an_effect_and_grows_with_the_adapters_weights(bas
                     weight.fill_(scale)
         found.append(drift())
     assert 0 < found[0] < found[1]
+
+
+def test_tokens_are_dropped_at_random_in_about_the_share_and_never_all():
+    sentences = [list(range(50)) for _ in range(40)] + [[7]] * 40
+    dropped = drop_tokens(sentences, 0.2, random.Random(3))
+    assert dropped == drop_tokens(sentences, 0.2, random.Random(3))
+    assert dropped != drop_tokens(sentences, 0.2, random.Random(4))
+    assert all(ids == sorted(ids) for ids in dropped)
+    assert sum(len(ids) for ids in dropped[:40]) == pytest.approx(0.8 * 2000, rel=0.05)
+    assert dropped[40:] == [[7]] * 40

@@ -48,7 +48,7 @@ def test_a_whole_number_is_taken_where_a_fraction_may_stand(write):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_load(name):
-    kind = TaskRecipe if name == "slot-filling" else AlignRecipe
+    kind = TaskRecipe if name.startswith("slot-filling") else AlignRecipe
     recipe = build(kind, name, {})
     assert recipe.data
     assert recipe.dev
@@ -72,6 +72,7 @@ def test_shipped_recipes_are_there():
         ("data: [a]\nlearning_rate: -1.0\n", "learning_rate: -1.0 is below 0"),
         ("data: [a]\nlearning_rate: .nan\n", "learning_rate: nan is below 0"),
         ("data: [a]\ntemperature: 0\n", "temperature: 0.0 is below 1e-06"),
+        ("data: [a]\ntoken_dropout: 1\n", "token_dropout: 1.0 is not below 1"),
         ("data: [a]\ninclude_bos: 1\n", "include_bos: 1 is not of type bool"),
         ("data: [a]\nscheduler: step\n", "scheduler: 'step' is not one of cosine"),
         ("data: [a]\ntarget_modules: [q_proj, lm_head]\n", "target_modules: 'lm_head' is not one of"),

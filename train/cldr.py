@@ -1,0 +1,109 @@
+"""Emoji names and keywords of Unicode CLDR as parallel vocabulary: `python -m train.cldr ARCHIVE OUT --languages ..`.
+
+Some 1,960 concepts in more than a hundred languages, a line each, such as "derelict house: home".
+For languages whose parallel text is short, they add words that it doesn't have. The archive is what
+`npm pack cldr-annotations-full` downloads (Unicode licence v3).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from midalign_demo import languages
+from midalign_demo.commandline import Parser, comma_list, run
+from midalign_demo.errors import InputError
+from train.data import ENGLISH
+
+_MEMBER = "package/annotations/{tag}/annotations.json"
+
+
+def read_annotations(archive: str | Path, tags: list[str]) -> dict[str, list[str]]:
+    """Parallel lines, one for each emoji that has a name in every language.
+
+    Args:
+        archive: the npm package `cldr-annotations-full`, a `.tgz`.
+        tags: languages to read.
+
+    Returns:
+        For each language its lines: the name, and after a colon the keywords that it doesn't contain.
+
+    Raises:
+        InputError: not such an archive, or a language that it doesn't have.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as package:
+            named = {tag: _annotations(package, tag, archive) for tag in tags}
+    except (OSError, tarfile.TarError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"archive: {str(archive)!r} can't be read as a .tgz ({reason})") from error
+    shared = [emoji for emoji in named[tags[0]] if all(emoji in lines for lines in named.values())]
+    return {tag: [lines[emoji] for emoji in shared] for tag, lines in named.items()}
+
+
+def _annotations(package: tarfile.TarFile, tag: str, archive: str | Path) -> dict[str, str]:
+    """Emoji -> its line in one language."""
+    try:
+        member = package.extractfile(_MEMBER.format(tag=tag))
+    except KeyError as error:
+        raise InputError(f"languages: {tag!r} is not in {archive}") from error
+    entries = json.load(member)["annotations"]["annotations"]
+    return {emoji: _line(entry) for emoji, entry in entries.items() if entry.get("tts")}
+
+
+def _line(entry: dict) -> str:
+    name = entry["tts"][0]
+    keywords = [keyword for keyword in entry.get("default", []) if keyword not in name]
+    return f"{name}: {', '.join(keywords)}" if keywords else name
+
+
+def write_parallel(corpus: dict[str, list[str]], output: str | Path) -> None:
+    """Write a folder of `<language>.txt`, whole or not at all.
+
+    Raises:
+        InputError: the folder exists already.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError(f"output: {output} exists already; give a new folder")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".writing-") as work:
+        draft = Path(work, "corpus")
+        draft.mkdir()
+        for tag, lines in corpus.items():
+            (draft / f"{tag}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+        os.replace(draft, output)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = Parser(prog="python -m train.cldr", description="Emoji names and keywords as parallel text.")
+    parser.add_argument("archive", metavar="ARCHIVE", help=".tgz of the npm package cldr-annotations-full")
+    parser.add_argument("output", metavar="OUT", help="folder to write, one <language>.txt each")
+    parser.add_argument(
+        "--languages", type=_tags, required=True, metavar="TAGS", help="such as am,cy,sw; English is always there"
+    )
+    arguments = parser.parse_args(argv)
+
+    def command() -> None:
+        corpus = read_annotations(arguments.archive, [ENGLISH, *(t for t in arguments.languages if t != ENGLISH)])
+        write_parallel(corpus, arguments.output)
+        print(f"{arguments.output}: {len(corpus[ENGLISH])} lines in {', '.join(corpus)}")
+
+    return run("python -m train.cldr", command)
+
+
+def _tags(text: str) -> list[str]:
+    try:
+        return [languages.normalize(tag) for tag in comma_list(text)]
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
