@@ -14,7 +14,7 @@ from midalign_demo import variants as variant_names
 from midalign_demo.commandline import Parser, comma_list, positive, progress_bar, report, run
 from midalign_demo.errors import InputError
 from midalign_demo.retrieval import SCORES, retrieval_table
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import slot_filling, slot_readers
 
 TASKS = (slot_filling.NAME,)
 
@@ -56,7 +56,7 @@ def _parser() -> Parser:
     )
     evaluate.add_argument("--slots", type=comma_list, help="slots listed in the prompt; default: those in the data")
     evaluate.add_argument(
-        "--split", choices=slot_filling.SPLITS, help="only this part of the data, as training splits it"
+        "--split", choices=slot_readers.SPLITS, help="only this part of the data, as training splits it"
     )
     evaluate.add_argument("--limit", type=positive, help="at most so many examples of each language")
     _model_options(evaluate)
@@ -205,7 +205,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    commands = slot_filling.read_folder_or_file(
+    commands = slot_readers.read_folder_or_file(
         arguments.path, split=arguments.split, language=arguments.language if Path(arguments.path).is_file() else None
     )
     if arguments.language:

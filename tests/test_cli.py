@@ -106,7 +106,7 @@ def test_evaluate_one_language_of_a_file_with_several(document, tiny_model, slot
 
 
 def test_evaluate_keeps_to_a_split(document, tiny_model, slots_file):
-    from midalign_demo.tasks.slot_filling import read
+    from midalign_demo.tasks.slot_readers import read
 
     expected = len(read(slots_file, split="test"))
     found = document("evaluate", "slot-filling", slots_file, "--split", "test", "--variants", "task", *tiny_model)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from midalign_demo import parallel
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import slot_filling, slot_readers
 
 DATA = Path(os.environ.get("MIDALIGN_DATA") or Path(__file__).parents[2] / "shared" / "data")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no data folder; set MIDALIGN_DATA to one")
@@ -23,7 +23,7 @@ def test_ntrex_is_read_with_all_its_languages():
 @needs_data
 @pytest.mark.parametrize("name", ["homeassistant", "xsid"])
 def test_labelled_commands_are_read_and_score_1_against_themselves(name):
-    commands = slot_filling.read_folder_or_file(DATA / "slots" / name)
+    commands = slot_readers.read_folder_or_file(DATA / "slots" / name)
     assert len(commands) > 1500
     assert len({command.language for command in commands}) >= 15
     slots = [command.slots for command in commands]

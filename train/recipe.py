@@ -89,7 +89,7 @@ class TaskRecipe(Recipe):
 
     task: str = _option("slot-filling", "task to train", choices=("slot-filling",))
     split: bool = _option(
-        True, "train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_filling.split_of`"
+        True, "train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_readers.split_of`"
     )
     rows: int = _option(16, "examples in a micro-batch", lowest=1)
 

@@ -17,7 +17,7 @@ from transformers import set_seed
 
 from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import slot_filling, slot_readers
 from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve, split_times
 from train.recipe import AlignRecipe, Recipe, TaskRecipe
 from train.trainer import CHECKPOINTS, last_checkpoint
@@ -175,7 +175,7 @@ def _labelled_commands(
     for source in sources:
         path, times = split_times(source)
         file = resolve(path, root)
-        commands = slot_filling.read_folder_or_file(file, split=split)
+        commands = slot_readers.read_folder_or_file(file, split=split)
         group = str(file if file.is_dir() else file.parent)
         inventories[group] = sorted({*inventories.get(group, []), *slot_filling.inventory_of(commands)})
         found.extend([(group, command) for command in commands] * times)

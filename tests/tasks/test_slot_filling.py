@@ -6,7 +6,7 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import slot_filling, slot_readers
 from midalign_demo.tasks.slot_filling import Command, Slot, answer, parse, prompt, score
 from midalign_demo.tasks.spans import words
 
@@ -196,7 +196,7 @@ def test_check_inventory_refuses_what_an_answer_could_not_hold(names, expected):
 
 
 def test_split_is_about_a_tenth_each_for_dev_and_test():
-    counts = Counter(slot_filling.split_of(f"command-{number}") for number in range(10_000))
+    counts = Counter(slot_readers.split_of(f"command-{number}") for number in range(10_000))
     assert set(counts) == {"train", "dev", "test"}
     assert counts["dev"] == pytest.approx(1000, abs=100)
     assert counts["test"] == pytest.approx(1000, abs=100)
@@ -204,8 +204,8 @@ def test_split_is_about_a_tenth_each_for_dev_and_test():
 
 def test_paraphrases_and_translations_of_a_command_share_its_split():
     for number in range(200):
-        splits = {slot_filling.split_of(f"lights_on:{number}:{paraphrase}") for paraphrase in range(20)}
-        splits |= {slot_filling.split_of(f"lights_on:{number}/{tag}") for tag in ("de", "hi", "sr-Latn")}
+        splits = {slot_readers.split_of(f"lights_on:{number}:{paraphrase}") for paraphrase in range(20)}
+        splits |= {slot_readers.split_of(f"lights_on:{number}/{tag}") for tag in ("de", "hi", "sr-Latn")}
         assert len(splits) == 1
 
 

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from midalign_demo.errors import InputError
-from midalign_demo.tasks.slot_filling import Command, Slot, read, read_folder_or_file, split_of
+from midalign_demo.tasks.slot_filling import Command, Slot
+from midalign_demo.tasks.slot_readers import read, read_folder_or_file, split_of
 
 CONLL = """# id = 4/2
 # text = Wird es morgen früh sonnig sein?
