@@ -1,45 +1,48 @@
-"""One text answered by several variants: what `midalign compare` prints and the Compare tab shows."""
+"""One question answered by several variants: what `midalign compare` prints and the Compare tab shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from midalign_demo.engine import Answer, Engine, Row
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks.question import Question
 from midalign_demo.variants import UNTUNED
 
 MAX_CHARACTERS = 1000
 
 
-def compare(
-    engine: Engine, text: str, variants: Sequence[str], *, inventory: Sequence[str], language: str | None = None
-) -> dict:
-    """Answer a command under several variants, all in one batch.
+def compare(engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool = True) -> dict:
+    """Answer a question under several variants, all in one batch.
+
+    Args:
+        grammar: hold the answers to the question's grammar, if it has one.
 
     Returns:
         `{"task", "language", "text", "outputs": [{"variant", "adapters", "prompt", "text", "parsed", "valid",
-        "truncated", "new_tokens", "seconds"}]}`; `parsed` is
-        a list of `{"slot", "value", "start", "end"}`, with the character
-        range in the text, or None for a value that is not there.
+        "truncated", "new_tokens", "seconds"}]}`; for `parsed` see the question's `read`. A translation has `target`
+        as well.
 
     Raises:
         InputError: an empty or overlong text, an unknown variant.
     """
-    rows = _rows(engine, text, variants, inventory)
-    answers = engine.generate(rows, max_new_tokens=answer_limit(engine, text))
-    return _document(engine, text, variants, inventory, language, rows, answers)
+    question = replace(question, text=check_text(question.text))
+    rows = _rows(engine, question, variants, grammar)
+    answers = engine.generate(rows, max_new_tokens=answer_limit(engine, question))
+    return _document(engine, question, variants, rows, answers)
 
 
 def stream_compare(
-    engine: Engine, text: str, variants: Sequence[str], *, inventory: Sequence[str], language: str | None = None
+    engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool = True
 ) -> Iterator[dict]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
-    rows = _rows(engine, text, variants, inventory)
-    stream = engine.stream(rows, max_new_tokens=answer_limit(engine, text))
+    question = replace(question, text=check_text(question.text))
+    rows = _rows(engine, question, variants, grammar)
+    stream = engine.stream(rows, max_new_tokens=answer_limit(engine, question))
     try:
         for answers in stream:
-            document = _document(engine, text, variants, inventory, language, rows, answers)
+            document = _document(engine, question, variants, rows, answers)
             for output, answer in zip(document["outputs"], answers, strict=True):
                 output["done"] = answer.done
             yield document
@@ -47,16 +50,16 @@ def stream_compare(
         stream.close()
 
 
-def slot_filling_row(engine: Engine, text: str, variant: str, inventory: Sequence[str]) -> Row:
-    """The question as a variant is asked it, and the adapter that answers."""
-    ask = slot_filling.prompt_with_examples if variant in UNTUNED else slot_filling.prompt
-    return Row(ask(text, inventory), engine.adapter_of(variant, slot_filling.NAME))
+def row_of(engine: Engine, question: Question, variant: str, *, grammar: bool) -> Row:
+    """The question as a variant is asked it, the adapter that answers, and what the answer is held to."""
+    prompt = question.prompt_with_examples() if variant in UNTUNED else question.prompt()
+    return Row(prompt, engine.adapter_of(variant, question.task), question.grammar() if grammar else None)
 
 
-def answer_limit(engine: Engine, text: str) -> int:
-    """Most tokens of an answer: every word of the text again, and the slots' names."""
+def answer_limit(engine: Engine, question: Question) -> int:
+    """Most tokens of the answer."""
     with engine.base.lock:
-        return 48 + 2 * len(engine.base.encode(text.strip()))
+        return question.answer_limit(len(engine.base.encode(question.text)))
 
 
 def check_text(text: str) -> str:
@@ -67,33 +70,24 @@ def check_text(text: str) -> str:
     """
     text = text.strip()
     if not text:
-        raise InputError("text: it is empty; type a command such as 'Wake me at seven'")
+        raise InputError("text: it is empty; type a sentence such as 'Wake me at seven'")
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"text: it has {len(text)} characters, at most {MAX_CHARACTERS} are allowed")
     return text
 
 
-def _rows(engine: Engine, text: str, variants: Sequence[str], inventory: Sequence[str]) -> list[Row]:
+def _rows(engine: Engine, question: Question, variants: Sequence[str], grammar: bool) -> list[Row]:
     if not variants:
-        raise InputError(f"variants: none given; there are {', '.join(engine.variants(slot_filling.NAME))}")
-    text = check_text(text)
-    return [slot_filling_row(engine, text, variant, inventory) for variant in variants]
+        raise InputError(f"variants: none given; there are {', '.join(engine.variants(question.task))}")
+    return [row_of(engine, question, variant, grammar=grammar) for variant in variants]
 
 
 def _document(
-    engine: Engine,
-    text: str,
-    variants: Sequence[str],
-    inventory: Sequence[str],
-    language: str | None,
-    rows: Sequence[Row],
-    answers: Sequence[Answer],
+    engine: Engine, question: Question, variants: Sequence[str], rows: Sequence[Row], answers: Sequence[Answer]
 ) -> dict:
-    text = text.strip()
     outputs = []
     for variant, row, answer in zip(variants, rows, answers, strict=True):
-        slots, valid = slot_filling.parse(answer.text, inventory)
-        spans = slot_filling.locate(slots, text)
+        parsed, valid = question.read(answer.text)
         outputs.append(
             {
                 "variant": variant,
@@ -103,19 +97,13 @@ def _document(
                 ],
                 "prompt": row.prompt,
                 "text": answer.text,
-                "parsed": [
-                    {
-                        "slot": slot.name,
-                        "value": slot.value,
-                        "start": span[0] if span else None,
-                        "end": span[1] if span else None,
-                    }
-                    for slot, span in zip(slots, spans, strict=True)
-                ],
+                "parsed": parsed,
                 "valid": valid and not answer.truncated,
                 "truncated": answer.truncated,
                 "new_tokens": answer.new_tokens,
                 "seconds": round(answer.seconds, 3),
             }
         )
-    return {"task": slot_filling.NAME, "language": language, "text": text, "outputs": outputs}
+    document = {"task": question.task, "language": question.language, "text": question.text, "outputs": outputs}
+    target = getattr(question, "target", None)
+    return document if target is None else {**document, "target": target}

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from midalign_demo import bases
 from midalign_demo.adapters import AdapterSet
 from midalign_demo.bases import Base
+from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
 from midalign_demo.errors import InputError
 from midalign_demo.variants import MERGE_WEIGHTS, ROLES, VARIANTS, adapter_name, check, roles_of, shipped_sources
 
@@ -22,10 +23,17 @@ MAX_PROMPT_TOKENS = 2048
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt and the name of the adapter that answers it (None: the bare base)."""
+    """A question to the model.
+
+    Attributes:
+        prompt: what is asked.
+        adapter: name of the adapter that answers; None: the bare base.
+        grammar: what the answer is held to, in llguidance's Lark; None: nothing.
+    """
 
     prompt: str
     adapter: str | None
+    grammar: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Engine:
     def __init__(self, base: Base):
         self.base = base
         self.adapters = AdapterSet(base)
+        self._grammars = Grammars(base)
 
     def add_task(self, task: str, sources: Mapping[str, str]) -> None:
         """Load what a task's variants need, as far as it is given and not loaded yet, and merge task and align.
@@ -103,10 +112,12 @@ class Engine:
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.
 
+        An answer with a grammar is not cut off there, but brought to an end, for which it gets some tokens more.
+
         Raises:
-            InputError: an adapter that is not loaded, or a prompt that is too long.
+            InputError: an adapter that is not loaded, a prompt that is too long, or a grammar that can't be read.
         """
-        watcher = _Watcher(self.base, len(rows))
+        watcher = _Watcher(self.base, rows, max_new_tokens)
         self._run(rows, watcher, max_new_tokens)
         return watcher.answers()
 
@@ -117,7 +128,7 @@ class Engine:
             InputError: as `generate`.
         """
         snapshots: queue.SimpleQueue[list[Answer] | BaseException | None] = queue.SimpleQueue()
-        watcher = _Watcher(self.base, len(rows), on_step=snapshots.put)
+        watcher = _Watcher(self.base, rows, max_new_tokens, on_step=snapshots.put)
 
         def work() -> None:
             try:
@@ -153,6 +164,13 @@ class Engine:
             inputs[number, longest - len(ids) :] = torch.tensor(ids)
             attention[number, longest - len(ids) :] = 1
         mixed = {"adapter_names": names} if self.adapters.names else {}
+        processors = LogitsProcessorList()
+        if any(row.grammar is not None for row in rows):
+            held = [row.grammar for row in rows]
+            processors.append(
+                GrammarProcessor(self._grammars, held, limit=max_new_tokens, prompt_length=longest, ends=watcher.ends)
+            )
+            max_new_tokens += CLOSING_TOKENS
         with self.base.lock, torch.inference_mode():
             if watcher.cancelled.is_set():
                 return
@@ -163,6 +181,7 @@ class Engine:
                     attention_mask=attention.to(self.base.device),
                     max_new_tokens=max_new_tokens,
                     do_sample=False,
+                    logits_processor=processors,
                     stopping_criteria=StoppingCriteriaList([watcher]),
                     **mixed,
                 )
@@ -200,15 +219,25 @@ def open_engine(
 
 
 class _Watcher(StoppingCriteria):
-    """Sees every step of a generation: reports it, ends rows at a line break, and ends all when cancelled."""
+    """Sees every step of a generation: reports it, ends rows where they should, and ends all when cancelled.
 
-    def __init__(self, base: Base, rows: int, on_step: Callable[[list[Answer]], None] | None = None):
+    A row ends at a line break and, if no grammar brings it to an end, at its most tokens.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        rows: Sequence[Row],
+        most_tokens: int,
+        on_step: Callable[[list[Answer]], None] | None = None,
+    ):
         self.cancelled = threading.Event()
         self._tokenizer = base.tokenizer
         end = base.model.generation_config.eos_token_id
-        self._ends = set(end if isinstance(end, list) else [end])
+        self.ends = set(end if isinstance(end, list) else [end])
         self._on_step = on_step
-        self._answers = [Answer("", 0, 0.0, False)] * rows
+        self._answers = [Answer("", 0, 0.0, False)] * len(rows)
+        self._most = [most_tokens if row.grammar is None else most_tokens + CLOSING_TOKENS for row in rows]
         self._prompt_length = 0
         self._started = 0.0
 
@@ -219,21 +248,25 @@ class _Watcher(StoppingCriteria):
         seconds = time.perf_counter() - self._started
         for number, ids in enumerate(input_ids[:, self._prompt_length :].tolist()):
             if not self._answers[number].done:
-                self._answers[number] = self._answer(ids, seconds)
+                self._answers[number] = self._answer(ids, seconds, self._most[number])
         if self._on_step:
             self._on_step(self.answers())
         done = [answer.done or self.cancelled.is_set() for answer in self._answers]
         return torch.tensor(done, device=input_ids.device)
 
-    def _answer(self, ids: list[int], seconds: float) -> Answer:
+    def _answer(self, ids: list[int], seconds: float, most: int) -> Answer:
         text = self._tokenizer.decode(ids, skip_special_tokens=True).strip(" ").lstrip("\n")
         line, line_break, _ = text.partition("\n")
         # A character of several tokens shows up as U+FFFD until its last token is there.
-        return Answer(line.rstrip("\ufffd").strip(), len(ids), seconds, bool(line_break) or ids[-1] in self._ends)
+        ended = bool(line_break) or ids[-1] in self.ends
+        truncated = not ended and len(ids) >= most
+        return Answer(line.rstrip("\ufffd").strip(), len(ids), seconds, ended or truncated, truncated)
 
     def finish(self) -> None:
-        """Rows that ran into the limit, or were cancelled, are done as well."""
-        self._answers = [replace(answer, done=True, truncated=not answer.done) for answer in self._answers]
+        """Rows that were cancelled are done as well, though not complete."""
+        self._answers = [
+            answer if answer.done else replace(answer, done=True, truncated=True) for answer in self._answers
+        ]
 
     def answers(self) -> list[Answer]:
         return list(self._answers)

@@ -2,84 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from types import ModuleType
 
-from midalign_demo.comparison import answer_limit, slot_filling_row
+import numpy as np
+
+from midalign_demo import tasks
+from midalign_demo.answers import AnswerStore
+from midalign_demo.comparison import answer_limit, row_of
 from midalign_demo.engine import Engine, Row
-from midalign_demo.tasks import slot_filling
+from midalign_demo.significance import interval, paired_p_value
+from midalign_demo.tasks.question import Example, Question
 
 BATCH_ROWS = 32
 
 Progress = Callable[[int, int], None]
 
 
-def evaluate_slot_filling(
+def evaluate(
     engine: Engine,
-    commands: Sequence[slot_filling.Command],
+    examples: Sequence[Example],
     variants: Sequence[str],
     *,
-    inventory: Sequence[str] | None = None,
+    grammar: bool = True,
+    store: AnswerStore | None = None,
     progress: Progress | None = None,
 ) -> dict:
-    """Slot filling F1, precision and recall of each variant, overall and by language.
+    """Each variant's scores, overall and by language, and how sure they and their differences are.
 
     Args:
-        inventory: slots listed in the prompts; others are not scored. Default: those that occur in the commands.
+        examples: questions of one task.
+        grammar: hold the answers to the questions' grammar, where they have one.
+        store: where answers are kept as they come, and those of an earlier run are found.
         progress: called with (rows done, all rows) after each batch.
 
     Returns:
-        `{variant: {"overall": {"f1", "precision", "recall", "n"}, "languages": {"de": {..}}}}`.
+        `{"variants": {variant: {"overall": {metric: x, "n", "interval": {metric: [low, high]}}, "languages": {tag:
+        {..}}}}, "differences": [{"variants": [a, b], "metric", "difference", "p"}]}`; a difference is b's score minus
+        a's, p from a paired randomisation test.
     """
-    names = list(inventory or slot_filling.inventory_of(commands))
-    commands = slot_filling.restrict(commands, names)
+    module = tasks.MODULES[examples[0].question.task]
     rows = {
-        variant: [slot_filling_row(engine, command.text, variant, names) for command in commands]
+        variant: [row_of(engine, example.question, variant, grammar=grammar) for example in examples]
         for variant in variants
     }
-    answers = answer_all(engine, rows, [answer_limit(engine, command.text) for command in commands], progress)
+    limits = [answer_limit(engine, example.question) for example in examples]
+    answers = answer_all(engine, rows, limits, store=store, progress=progress)
+    statistics = {
+        variant: np.array(
+            [
+                module.statistics(example.question, example.gold, answer)
+                for example, answer in zip(examples, answers[variant], strict=True)
+            ],
+            dtype=float,
+        )
+        for variant in variants
+    }
+    groups: dict[str, list[int]] = {}
+    for number, example in enumerate(examples):
+        groups.setdefault(label_of(example.question), []).append(number)
     return {
-        variant: _by_language(commands, [slot_filling.parse(text, names)[0] for text in answers[variant]])
-        for variant in variants
+        "variants": {
+            variant: {
+                "overall": _scored(module, of),
+                "languages": {tag: _scored(module, of[numbers]) for tag, numbers in sorted(groups.items())},
+            }
+            for variant, of in statistics.items()
+        },
+        "differences": [
+            _difference(module, pair, statistics[pair[0]], statistics[pair[1]])
+            for pair in itertools.combinations(variants, 2)
+        ],
     }
+
+
+def label_of(question: Question) -> str:
+    """The row of a table that a question belongs to: its language, or the direction of a translation."""
+    target = getattr(question, "target", None)
+    source = question.language or "und"
+    return source if target is None else f"{source}-{target}"
 
 
 def answer_all(
     engine: Engine,
-    rows: Mapping[str, Sequence[Row]],
+    rows: dict[str, Sequence[Row]],
     limits: Sequence[int],
+    *,
+    store: AnswerStore | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[str]]:
     """Every variant's answers, in the order of its rows.
 
-    Batches hold the rows of all variants for questions of similar length; `limits` are each answer's most tokens.
+    Batches hold the rows of all variants for questions of similar length, and are the same however often the work was
+    interrupted and over however many processes it is split.
+
+    Args:
+        limits: each answer's most tokens.
     """
+    store = store or AnswerStore()
     count = len(next(iter(rows.values())))
-    result = {variant: [""] * count for variant in rows}
     order = sorted(range(count), key=lambda number: max(len(of[number].prompt) for of in rows.values()), reverse=True)
     size = max(1, BATCH_ROWS // len(rows))
-    for start in range(0, count, size):
-        cells = [(variant, number) for number in order[start : start + size] for variant in rows]
-        limit = max(limits[number] for _, number in cells)
-        answers = engine.generate([rows[variant][number] for variant, number in cells], max_new_tokens=limit)
-        for (variant, number), answer in zip(cells, answers, strict=True):
-            result[variant][number] = answer.text
+    batches = [order[start : start + size] for start in range(0, count, size)]
+    for number, batch in enumerate(batches):
+        cells = [(variant, row) for row in batch for variant in rows]
+        if store.wants(number, cells):
+            limit = max(limits[row] for _, row in cells)
+            found = engine.generate([rows[variant][row] for variant, row in cells], max_new_tokens=limit)
+            store.keep(cells, [answer.text for answer in found])
         if progress:
-            progress(min(start + size, count) * len(rows), count * len(rows))
-    return result
+            progress(min((number + 1) * size, count) * len(rows), count * len(rows))
+    store.gather()
+    return {variant: store.all_of(variant, count) for variant in rows}
 
 
-def _by_language(commands: Sequence[slot_filling.Command], predictions: Sequence[list[slot_filling.Slot]]) -> dict:
-    groups: dict[str, list[int]] = {}
-    for number, command in enumerate(commands):
-        groups.setdefault(command.language, []).append(number)
+def _scored(module: ModuleType, rows: np.ndarray) -> dict:
+    whole = {name: float(value) for name, value in module.scores(rows.sum(axis=0)).items()}
+    intervals = {name: list(interval(rows, lambda totals, name=name: module.scores(totals)[name])) for name in whole}
+    return {**whole, "n": len(rows), "interval": intervals}
 
-    def scored(numbers: Sequence[int]) -> dict:
-        return {
-            **slot_filling.score([commands[n] for n in numbers], [predictions[n] for n in numbers]),
-            "n": len(numbers),
-        }
 
+def _difference(module: ModuleType, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:
+    def score(totals: np.ndarray) -> np.ndarray:
+        return module.scores(totals)[module.MAIN_METRIC]
+
+    difference = float(score(second.sum(axis=0)) - score(first.sum(axis=0)))
     return {
-        "overall": scored(range(len(commands))),
-        "languages": {tag: scored(numbers) for tag, numbers in sorted(groups.items())},
+        "variants": list(pair),
+        "metric": module.MAIN_METRIC,
+        "difference": difference,
+        "p": paired_p_value(first, second, score),
     }

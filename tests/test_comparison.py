@@ -4,9 +4,13 @@ from midalign_demo import bases
 from midalign_demo.comparison import MAX_CHARACTERS, check_text, compare, stream_compare
 from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
+from midalign_demo.tasks.slot_filling import Question
 from tests import tiny
 
-INVENTORY = ["a", "time"]
+
+
+def asked(text: str, language: str | None = None) -> Question:
+    return Question(text, ("a", "time"), language)
 
 
 @pytest.fixture
@@ -26,8 +30,7 @@ def scripted(tmp_path):
 
 
 def test_every_variant_answers_in_one_document(engine):
-    document = compare(engine, "  Weck mich um acht ", ["base", "task", "align", "merged"], inventory=INVENTORY,
-                       language="de")  # fmt: skip
+    document = compare(engine, asked("  Weck mich um acht ", "de"), ["base", "task", "align", "merged"])
     outputs = document.pop("outputs")
     assert document == {"task": "slot-filling", "language": "de", "text": "Weck mich um acht"}
     assert [output["variant"] for output in outputs] == ["base", "task", "align", "merged"]
@@ -50,7 +53,7 @@ def test_answers_are_parsed_and_placed_in_the_text(engine, monkeypatch):
 
     said = Answer("time: acht; a: Bad; time: nine", 9, 0.25, True)
     monkeypatch.setattr(engine, "generate", lambda rows, **options: [said, Answer("nonsense", 2, 0.1, True)])
-    outputs = compare(engine, "Weck mich um Acht", ["base", "task"], inventory=INVENTORY)["outputs"]
+    outputs = compare(engine, asked("Weck mich um Acht"), ["base", "task"])["outputs"]
     assert outputs[0]["parsed"] == [
         {"slot": "time", "value": "acht", "start": 13, "end": 17},
         {"slot": "a", "value": "Bad", "start": None, "end": None},
@@ -61,11 +64,11 @@ def test_answers_are_parsed_and_placed_in_the_text(engine, monkeypatch):
 
 
 def test_a_stream_ends_with_what_compare_gives(engine):
-    arguments = {"variants": ["base", "merged"], "inventory": INVENTORY}
-    *earlier, last = stream_compare(engine, "stop", **arguments)
+    question, variants = asked("stop"), ["base", "merged"]
+    *earlier, last = stream_compare(engine, question, variants)
     assert len(earlier) > 3
     assert all(output.pop("done") for output in last["outputs"])
-    expected = compare(engine, "stop", **arguments)
+    expected = compare(engine, question, variants)
     for document in (last, expected):
         for output in document["outputs"]:
             del output["seconds"]
@@ -74,7 +77,7 @@ def test_a_stream_ends_with_what_compare_gives(engine):
 
 
 def test_a_scripted_answer_goes_all_the_way(scripted):
-    [output] = compare(scripted, "Zug nach Xyz", ["base"], inventory=INVENTORY)["outputs"]
+    [output] = compare(scripted, asked("Zug nach Xyz"), ["base"], grammar=False)["outputs"]
     assert (output["text"], output["new_tokens"], output["valid"]) == ("aXyz", 5, False)
 
 
@@ -88,7 +91,7 @@ def test_closing_the_stream_closes_the_engines(engine, monkeypatch):
             closed.append(True)
 
     monkeypatch.setattr(engine, "stream", stream)
-    documents = stream_compare(engine, "stop", ["base"], inventory=INVENTORY)
+    documents = stream_compare(engine, asked("stop"), ["base"])
     next(documents)
     assert closed == []
     documents.close()
@@ -108,9 +111,9 @@ def test_closing_the_stream_closes_the_engines(engine, monkeypatch):
 )
 def test_bad_input_is_refused_at_once(engine, text, variants, expected):
     with pytest.raises(InputError, match=expected):
-        compare(engine, text, variants, inventory=INVENTORY)
+        compare(engine, asked(text), variants)
     with pytest.raises(InputError, match=expected):
-        next(stream_compare(engine, text, variants, inventory=INVENTORY))
+        next(stream_compare(engine, asked(text), variants))
 
 
 def test_text_is_stripped_and_may_be_as_long_as_allowed():

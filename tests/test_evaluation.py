@@ -3,16 +3,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from midalign_demo.comparison import slot_filling_row
+from midalign_demo.answers import AnswerStore
+from midalign_demo.comparison import row_of
 from midalign_demo.engine import Answer, Engine, Row
-from midalign_demo.evaluation import BATCH_ROWS, answer_all, evaluate_slot_filling
-from midalign_demo.tasks.slot_filling import NAME, Command, Slot
+from midalign_demo.evaluation import BATCH_ROWS, answer_all, evaluate, label_of
+from midalign_demo.tasks import json_generation, translation
+from midalign_demo.tasks.json_generation import Entity
+from midalign_demo.tasks.question import Example
+from midalign_demo.tasks.slot_filling import NAME, Command, Question, Slot
 
 LIMIT = 12
 
 
 class Scripted(Engine):
-    """An engine that answers from a table of (text of the command, adapter), and keeps its batches."""
+    """An engine that answers from a table of (text asked about, adapter), and keeps its batches."""
 
     def __init__(self, table):
         self.table, self.batches = table, []
@@ -23,7 +27,7 @@ class Scripted(Engine):
 
     def generate(self, rows, *, max_new_tokens=96):
         self.batches.append(list(rows))
-        texts = [self.table[row.prompt.split("Command: ")[-1].split("\n")[0], row.adapter] for row in rows]
+        texts = [self.table[row.prompt.split("\n")[-2].split(": ", 1)[1], row.adapter] for row in rows]
         return [Answer(text, 1, 0.0, True) for text in texts]
 
 
@@ -32,6 +36,7 @@ COMMANDS = [
     Command("2", "de", "Licht im Bad aus", (Slot("room", "Bad"),)),
     Command("3", "de", "Wecker um acht im Flur", (Slot("time", "acht"), Slot("room", "Flur"))),
 ]
+EXAMPLES = [Example(Question(command.text, ("room", "time"), command.language), command) for command in COMMANDS]
 TABLE = {
     ("lights off at noon", None): "time: noon",
     ("Licht im Bad aus", None): "None",
@@ -42,52 +47,143 @@ TABLE = {
 }
 
 
+def plain(scores: dict) -> dict:
+    return {name: value for name, value in scores.items() if name != "interval"}
+
+
 def test_scores_by_hand_for_each_variant_and_language():
-    scores = evaluate_slot_filling(Scripted(TABLE), COMMANDS, ["base", "task"])
+    scores = evaluate(Scripted(TABLE), EXAMPLES, ["base", "task"])["variants"]
     perfect = {"f1": 1.0, "precision": 1.0, "recall": 1.0}
-    assert scores["task"]["overall"] == {**perfect, "n": 3}
-    assert scores["base"]["languages"]["en"] == {**perfect, "n": 1}
+    assert plain(scores["task"]["overall"]) == {**perfect, "n": 3}
+    assert plain(scores["base"]["languages"]["en"]) == {**perfect, "n": 1}
     # German: 3 gold slots, 2 given ("eight" is not in the text), 1 right. Over all: 4 gold, 3 given, 2 right.
-    assert scores["base"]["languages"]["de"] == pytest.approx({"precision": 1 / 2, "recall": 1 / 3, "f1": 0.4, "n": 2})
-    assert scores["base"]["overall"] == pytest.approx({"precision": 2 / 3, "recall": 1 / 2, "f1": 4 / 7, "n": 3})
+    german = plain(scores["base"]["languages"]["de"])
+    assert german == pytest.approx({"precision": 1 / 2, "recall": 1 / 3, "f1": 0.4, "n": 2})
+    overall = plain(scores["base"]["overall"])
+    assert overall == pytest.approx({"precision": 2 / 3, "recall": 1 / 2, "f1": 4 / 7, "n": 3})
     assert list(scores["base"]["languages"]) == ["de", "en"]
 
 
-def slots_listed(row) -> str:
-    return row.prompt.split("Slots: ")[-1].split("\n")[0]
+def test_intervals_hold_the_score_and_differences_compare_every_two_variants():
+    result = evaluate(Scripted(TABLE), EXAMPLES * 20, ["base", "task"])
+    overall = result["variants"]["base"]["overall"]
+    for metric in ("f1", "precision", "recall"):
+        low, high = overall["interval"][metric]
+        assert 0 < low < overall[metric] < high < 1
+    [found] = result["differences"]
+    assert (found["variants"], found["metric"]) == (["base", "task"], "f1")
+    assert found["difference"] == pytest.approx(1 - 4 / 7)
+    assert found["p"] < 0.01
 
 
-def test_prompts_list_the_given_slots_or_those_of_the_data():
-    engine = Scripted(TABLE)
-    evaluate_slot_filling(engine, COMMANDS, ["base", "task"])
-    assert {slots_listed(row) for row in engine.batches[0]} == {"room, time"}
-    engine = Scripted(TABLE)
-    scores = evaluate_slot_filling(engine, COMMANDS, ["task"], inventory=["time"])
-    assert {slots_listed(row) for row in engine.batches[0]} == {"time"}
-    assert scores["task"]["overall"]["recall"] == 1.0  # rooms are neither asked for nor scored
+def test_json_answers_are_scored_by_entity_and_validity():
+    question = json_generation.Question("Ann is in Rome", "en")
+    gold = (Entity("PER", "Ann"), Entity("LOC", "Rome"))
+    table = {
+        ("Ann is in Rome", None): "no JSON",
+        ("Ann is in Rome", "json:task"): '{"Results": [{"TypeName": "PER", "Text": "Ann"}]}',
+    }
+    scores = evaluate(Scripted(table), [Example(question, gold)], ["base", "task"])["variants"]
+    assert scores["base"]["overall"]["valid"] == scores["base"]["overall"]["f1"] == 0
+    expected = {"valid": 1.0, "precision": 1.0, "recall": 0.5, "f1": 2 / 3, "n": 1}
+    assert plain(scores["task"]["overall"]) == pytest.approx(expected)
+
+
+def test_translations_are_scored_by_direction():
+    examples = [
+        Example(translation.Question(text, source, "en"), gold)
+        for text, source, gold in (
+            ("Der Zug kommt heute.", "de", "The train comes today."),
+            ("Le train est là.", "fr", "The train is here."),
+        )
+    ]
+    table = {
+        ("Der Zug kommt heute.", "translation:task"): "The train comes today.",
+        ("Le train est là.", "translation:task"): "Bananas!",
+    }
+    scores = evaluate(Scripted(table), examples, ["task"])["variants"]["task"]
+    assert list(scores["languages"]) == ["de-en", "fr-en"]
+    for metric in ("bleu", "chrf"):
+        assert scores["languages"]["de-en"][metric] == pytest.approx(100)
+    assert scores["languages"]["fr-en"]["chrf"] < 10
+    assert scores["languages"]["fr-en"]["chrf"] < scores["overall"]["chrf"] < 100
+
+
+def test_a_question_without_a_language_has_a_label_too():
+    assert label_of(Question("stop")) == "und"
 
 
 def test_only_variants_that_were_not_tuned_are_asked_with_examples():
     engine = Scripted(TABLE)
-    evaluate_slot_filling(engine, COMMANDS, ["base", "task"])
+    evaluate(engine, EXAMPLES, ["base", "task"])
     for row in engine.batches[0]:
         assert row.prompt.count("Command: ") == (1 if row.adapter else 4)
 
 
-def test_answers_come_back_in_the_order_of_the_rows():
+@pytest.mark.parametrize("grammar", [True, False])
+def test_answers_are_held_to_the_grammar_unless_told_otherwise(grammar):
+    engine = Scripted(TABLE)
+    evaluate(engine, EXAMPLES, ["task"], grammar=grammar)
+    assert all((row.grammar is not None) == grammar for row in engine.batches[0])
+
+
+def many(variants=("task", "align")) -> tuple[dict, dict]:
+    """Rows for 50 questions under some variants, and what is to be answered."""
     texts = [f"{'x' * (number * 7 % 20)} {number}" for number in range(50)]
-    table = {(text, variant): f"{variant} {text}" for text in texts for variant in ("task", "align")}
-    engine, calls = Scripted(table), []
-    rows = {
-        variant: [Row(f"Slots: a\nCommand: {text}\nValues:", variant) for text in texts]
-        for variant in ("task", "align")
-    }
-    answers = answer_all(engine, rows, [LIMIT] * 50, lambda done, total: calls.append((done, total)))
-    assert answers == {variant: [f"{variant} {text}" for text in texts] for variant in ("task", "align")}
+    table = {(text, variant): f"{variant} {text}" for text in texts for variant in variants}
+    rows = {variant: [Row(f"Slots: a\nCommand: {text}\nValues:", variant) for text in texts] for variant in variants}
+    return rows, table
+
+
+def test_answers_come_back_in_the_order_of_the_rows():
+    (rows, table), calls = many(), []
+    engine = Scripted(table)
+    answers = answer_all(engine, rows, [LIMIT] * 50, progress=lambda done, total: calls.append((done, total)))
+    assert answers == {variant: [table[text, of] for text, of in table if of == variant] for variant in rows}
     assert all(len(batch) <= BATCH_ROWS for batch in engine.batches)
     assert sum(len(batch) for batch in engine.batches) == 100
     assert calls[-1] == (100, 100)
     assert calls == sorted(calls)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_an_evaluation_cut_short_goes_on_without_asking_anything_twice(tmp_path):
+    rows, table = many()
+    whole = Scripted(table)
+    expected = answer_all(whole, rows, [LIMIT] * 50)
+
+    first = Scripted(table)
+    answer = first.generate
+
+    def until_the_third_batch(batch, **options):
+        if len(first.batches) == 2:
+            raise Killed
+        return answer(batch, **options)
+
+    first.generate = until_the_third_batch
+    with pytest.raises(Killed):
+        answer_all(first, rows, [LIMIT] * 50, store=AnswerStore(tmp_path / "kept"))
+    second = Scripted(table)
+    assert answer_all(second, rows, [LIMIT] * 50, store=AnswerStore(tmp_path / "kept")) == expected
+    assert first.batches + second.batches == whole.batches  # the same batches, each once
+
+
+def test_processes_share_the_batches(tmp_path):
+    rows, table = many()
+    whole = Scripted(table)
+    expected = answer_all(whole, rows, [LIMIT] * 50)
+    first, second = Scripted(table), Scripted(table)
+    stores = [AnswerStore(tmp_path / "kept", rank=rank, world=2) for rank in range(2)]
+    for store in stores:
+        store.gather = store.read  # instead of the exchange between processes: the files say the same
+    with pytest.raises(KeyError):  # the other half is not there yet
+        answer_all(first, rows, [LIMIT] * 50, store=stores[0])
+    assert answer_all(second, rows, [LIMIT] * 50, store=stores[1]) == expected
+    assert first.batches == whole.batches[::2]
+    assert second.batches == whole.batches[1::2]
 
 
 def test_a_tiny_engine_gets_the_same_answers_in_shared_batches_as_alone(base, adapter_folders):
@@ -95,7 +191,7 @@ def test_a_tiny_engine_gets_the_same_answers_in_shared_batches_as_alone(base, ad
     engine.add_task(NAME, {role: str(folder) for role, folder in adapter_folders.items()})
     texts = ("stop", "wake me at eight in the hall", "Halt")
     rows = {
-        variant: [slot_filling_row(engine, text, variant, ["time"]) for text in texts]
+        variant: [row_of(engine, Question(text, ("time",)), variant, grammar=False) for text in texts]
         for variant in ("base", "task", "merged")
     }
     together = answer_all(engine, rows, [LIMIT] * len(next(iter(rows.values()))))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from midalign_demo import adapters, embedded
-from midalign_demo.comparison import slot_filling_row
+from midalign_demo.comparison import row_of
 from midalign_demo.engine import open_engine
 from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks.slot_filling import Question
 from midalign_demo.ui.compare import example_commands
 
 pytestmark = pytest.mark.base
@@ -32,7 +33,7 @@ def test_every_shipped_adapter_has_a_card_with_data_licences_recipe_and_scores()
 def test_a_mixed_batch_answers_as_each_variant_alone_in_ten_languages(engine):
     """Character by character: greedy decoding in float32."""
     texts = [example["text"] for example in example_commands()][:10]
-    rows = [slot_filling_row(engine, text, variant, INVENTORY) for text in texts for variant in VARIANTS]
+    rows = [row_of(engine, Question(text, INVENTORY), variant, grammar=False) for text in texts for variant in VARIANTS]
     for start in range(0, len(rows), len(VARIANTS)):
         batch = rows[start : start + len(VARIANTS)]
         together = [answer.text for answer in engine.generate(batch, max_new_tokens=48)]
@@ -46,7 +47,7 @@ def test_the_task_adapter_finds_the_time_in_languages_it_was_not_tuned_on(engine
         "明日の朝七時に起こして": "七時",
         "Vækkes i morgen klokken otte, tak": "otte",
     }
-    rows = [slot_filling_row(engine, text, "task", INVENTORY) for text in asked]
+    rows = [row_of(engine, Question(text, INVENTORY), "task", grammar=False) for text in asked]
     found = 0
     for answer, value in zip(engine.generate(rows), asked.values(), strict=True):
         slots, _ = slot_filling.parse(answer.text, INVENTORY)

@@ -1,1 +1,9 @@
-"""Tasks: one module each, which knows prompts, answers and scores, and neither models nor Gradio."""
+"""The tasks, a module each.
+
+Each has NAME, MAIN_METRIC, a Question (see `midalign_demo.tasks.question`), `statistics(question, gold, answer)`, what
+an answer adds up to, and `scores(totals)`, the metrics of such sums.
+"""
+
+from midalign_demo.tasks import json_generation, slot_filling, translation
+
+MODULES = {module.NAME: module for module in (slot_filling, translation, json_generation)}

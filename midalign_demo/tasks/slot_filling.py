@@ -11,16 +11,23 @@ An answer without any slot is `None`.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
 
 from midalign_demo.errors import InputError
-from midalign_demo.tasks.spans import Span, find
+from midalign_demo.tasks.metrics import micro_f1
+from midalign_demo.tasks.spans import Span, find, terminal
 
 NAME = "slot-filling"
+MAIN_METRIC = "f1"
 NOTHING = "None"
+_MOST_SLOTS = 16
 
 # What a voice assistant is asked most, in names that the public data sets use.
 DEFAULT_INVENTORY = (
@@ -48,6 +55,49 @@ class Command:
     slots: tuple[Slot, ...]
 
 
+@dataclass(frozen=True)
+class Question:
+    """A command, and the slots that may be filled."""
+
+    text: str
+    inventory: tuple[str, ...] = DEFAULT_INVENTORY
+    language: str | None = None
+    task: ClassVar[str] = NAME
+
+    def prompt(self) -> str:
+        # A line break in the text becomes a space, since it would end the command.
+        return f"Slots: {', '.join(self.inventory)}\nCommand: {' '.join(self.text.split())}\nValues:"
+
+    def prompt_with_examples(self) -> str:
+        shown = [Question(text, names).prompt() + answer(slots) for text, names, slots in _EXAMPLES]
+        return "\n\n".join([*shown, self.prompt()])
+
+    def grammar(self) -> str:
+        names = " | ".join(json.dumps(name) for name in self.inventory)
+        return "\n".join(
+            [
+                f'start: " " ("{NOTHING}" | entry ("; " entry){{0,{_MOST_SLOTS - 1}}})',
+                'entry: SLOT ": " VALUE',
+                f"SLOT: {names}",
+                f"VALUE: {terminal(self.text)}",
+            ]
+        )
+
+    def read(self, answer: str) -> tuple[list[dict], bool]:
+        """The slots as `{"slot", "value", "start", "end"}`, with the character range in the text (None: not there)."""
+        slots, valid = parse(answer, self.inventory)
+        places = [span or (None, None) for span in locate(slots, self.text)]
+        parsed = [
+            {"slot": slot.name, "value": slot.value, "start": start, "end": end}
+            for slot, (start, end) in zip(slots, places, strict=True)
+        ]
+        return parsed, valid
+
+    def answer_limit(self, text_tokens: int) -> int:
+        # Every word of the text again, and the slots' names.
+        return 48 + 2 * text_tokens
+
+
 _EXAMPLES = (
     ("thank you very much", ("movie_name", "datetime", "city"), ()),
     (
@@ -57,17 +107,6 @@ _EXAMPLES = (
     ),
     ("how warm is the bedroom", ("name", "area", "temperature", "datetime"), (Slot("area", "bedroom"),)),
 )
-
-
-def prompt(text: str, inventory: Sequence[str]) -> str:
-    """What the model is asked. A line break in the text becomes a space, since it would end the command."""
-    return f"Slots: {', '.join(inventory)}\nCommand: {' '.join(text.split())}\nValues:"
-
-
-def prompt_with_examples(text: str, inventory: Sequence[str]) -> str:
-    """The same question after a few answered ones, for models that were not tuned on the task."""
-    shown = "\n\n".join(prompt(example, names) + answer(slots) for example, names, slots in _EXAMPLES)
-    return f"{shown}\n\n{prompt(text, inventory)}"
 
 
 def answer(slots: Sequence[Slot]) -> str:
@@ -120,25 +159,31 @@ def locate(slots: Sequence[Slot], text: str) -> list[Span | None]:
 def score(golds: Sequence[Command], predictions: Sequence[Sequence[Slot]]) -> dict[str, float]:
     """Precision, recall and F1 over all slots together (micro average).
 
-    A slot is right if its name and its place in the text are. Where values are whole words and do not overlap, this is
-    seqeval's strict score over BIO tags. A value that is not in the text is wrong.
-
     Returns:
         `{"f1", "precision", "recall"}`, each 0 to 1.
     """
-    right = found = wanted = 0
-    for gold, predicted in zip(golds, predictions, strict=True):
-        gold_set = _placed(gold.slots, gold.text)
-        predicted_set = _placed(predicted, gold.text)
-        right += len(gold_set & predicted_set)
-        found += len(predicted_set)
-        wanted += len(gold_set)
-    if not found and not wanted:
-        return {"f1": 1.0, "precision": 1.0, "recall": 1.0}
-    precision = right / found if found else 0.0
-    recall = right / wanted if wanted else 0.0
-    f1 = 2 * right / (found + wanted)
-    return {"f1": f1, "precision": precision, "recall": recall}
+    totals = np.sum([counts(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)], axis=0)
+    return {name: float(value) for name, value in scores(totals).items()}
+
+
+def counts(gold: Command, predicted: Sequence[Slot]) -> tuple[int, int, int]:
+    """How many slots are right, were found and were wanted.
+
+    A slot is right if its name and its place in the text are. Where values are whole words and do not overlap, micro F1
+    over these is seqeval's strict score over BIO tags. A value that is not in the text is wrong.
+    """
+    wanted, found = _placed(gold.slots, gold.text), _placed(predicted, gold.text)
+    return len(wanted & found), len(found), len(wanted)
+
+
+def statistics(question: Question, gold: Command, answer: str) -> tuple[int, int, int]:
+    """What an answer adds to the totals of `scores`."""
+    return counts(gold, parse(answer, question.inventory)[0])
+
+
+def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
+    """Sums of statistics (..., 3) -> `{"f1", "precision", "recall"}` (...)."""
+    return micro_f1(*np.moveaxis(np.asarray(totals), -1, 0))
 
 
 def _placed(slots: Sequence[Slot], text: str) -> set[tuple]:
@@ -186,15 +231,19 @@ def training_example(command: Command, inventory: Sequence[str], rng: random.Ran
     A third of the time the whole inventory is listed; otherwise the gold slots among a few others, in any order, and
     now and then without one of the gold slots, whose value is then not to be given. So the list has to be read.
     """
+
+    def asked(names: Sequence[str]) -> str:
+        return Question(command.text, tuple(names)).prompt()
+
     slots = list(command.slots)
     if rng.random() < 1 / 3:
-        return prompt(command.text, inventory), answer(slots)
+        return asked(inventory), answer(slots)
     names = sorted({slot.name for slot in slots})
     dropped = rng.choice(names) if names and rng.random() < 0.15 else None
     kept = [name for name in names if name != dropped]
     others = [name for name in inventory if name not in names]
     listed = kept + rng.sample(others, min(len(others), rng.randint(1, 8)))
     if not listed:
-        return prompt(command.text, inventory), answer(slots)
+        return asked(inventory), answer(slots)
     rng.shuffle(listed)
-    return prompt(command.text, listed), answer([slot for slot in slots if slot.name != dropped])
+    return asked(listed), answer([slot for slot in slots if slot.name != dropped])

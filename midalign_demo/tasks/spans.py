@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Collection
 
@@ -22,6 +23,33 @@ def words(text: str) -> list[Span]:
     Each punctuation mark is a word, and so is each character of a script without spaces, such as Chinese or Thai.
     """
     return [match.span() for match in _WORD.finditer(text)]
+
+
+def chunks(text: str) -> list[str]:
+    """The text cut where a value may begin or end, spaces being chunks of their own.
+
+    That is between words; in scripts without letter case (Arabic, Hangul and so on), where particles and articles are
+    often written together with their word, between characters.
+    """
+    cut: list[str] = []
+    for part in regex.findall(r"\s+|\S+", text.strip()):
+        if part.isspace():
+            cut.append(" ")
+            continue
+        for start, end in words(part):
+            word = part[start:end]
+            cut.extend([word] if word.upper() != word.lower() else regex.findall(r"\X", word))
+    return cut
+
+
+def terminal(text: str, *, in_json: bool = False) -> str:
+    """A Lark terminal, in llguidance's dialect, for a run of the text's chunks that neither begins nor ends blank.
+
+    Args:
+        in_json: as it stands inside a JSON string.
+    """
+    pieces = [json.dumps(chunk, ensure_ascii=False)[1:-1] if in_json else chunk for chunk in chunks(text)]
+    return f"%regex {json.dumps({'substring_chunks': pieces})} & /[^ ](.*[^ ])?/"
 
 
 def find(value: str, text: str, taken: Collection[Span] = ()) -> Span | None:

@@ -143,7 +143,7 @@ class CompareTab:
     ) -> Iterator[tuple]:
         from midalign_demo.comparison import stream_compare
 
-        stream = stream_compare(self._host.engine, text, chosen, inventory=inventory, language=tag)
+        stream = stream_compare(self._host.engine, slot_filling.Question(text, tuple(inventory), tag), chosen)
         document: dict | None = None
         try:
             for document in stream:
@@ -175,7 +175,7 @@ class CompareTab:
         try:
             self._host.wait(600)
             inventory = slot_filling.check_inventory(slots or slot_filling.DEFAULT_INVENTORY)
-            tag = languages.normalize(language)
-            return compare(self._host.engine, text, variants or self._defaults, inventory=inventory, language=tag)
+            question = slot_filling.Question(text, tuple(inventory), languages.normalize(language))
+            return compare(self._host.engine, question, variants or self._defaults)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error

@@ -7,7 +7,7 @@ from seqeval.scheme import IOB2
 
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling, slot_readers
-from midalign_demo.tasks.slot_filling import Command, Slot, answer, parse, prompt, score
+from midalign_demo.tasks.slot_filling import Command, Question, Slot, answer, parse, score
 from midalign_demo.tasks.spans import words
 
 INVENTORY = ["time", "room", "weather/attribute", "reminder/todo"]
@@ -18,13 +18,15 @@ def command(text: str, *slots: tuple[str, str], name: str = "1", language: str =
 
 
 def test_prompt_lists_the_slots_and_keeps_the_command_on_one_line():
-    assert prompt(" Licht\naus \t jetzt ", ["time", "room"]) == "Slots: time, room\nCommand: Licht aus jetzt\nValues:"
+    question = Question(" Licht\naus \t jetzt ", ("time", "room"))
+    assert question.prompt() == "Slots: time, room\nCommand: Licht aus jetzt\nValues:"
 
 
 def test_examples_before_a_prompt_are_answered_in_the_form_that_is_parsed():
-    asked = slot_filling.prompt_with_examples("Licht aus", ["time", "room"])
+    question = Question("Licht aus", ("time", "room"))
+    asked = question.prompt_with_examples()
     *examples, last = asked.split("\n\n")
-    assert last == prompt("Licht aus", ["time", "room"])
+    assert last == question.prompt()
     assert len(examples) == 3
     for example in examples:
         slots_line, command_line, values = example.split("\n")

@@ -1,0 +1,83 @@
+"""`midalign adapters`: list, show, merge or export adapters."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from midalign_demo import adapters, bases, parallel
+from midalign_demo.commandline import report
+from midalign_demo.commands import options
+from midalign_demo.errors import InputError
+
+
+def add(commands) -> None:
+    parser = options.command(commands, "adapters", run_adapters, "list, show, merge or export adapters")
+    parser.add_argument("action", choices=("list", "show", "merge", "export"))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME"
+    )
+    parser.add_argument("--output", type=Path, help="folder for merge and export")
+    options.add_model(parser)
+
+
+def run_adapters(arguments: argparse.Namespace) -> None:
+    if arguments.action == "list":
+        found = [
+            {"name": name, "folder": str(adapters.locate(name)), "rank": adapters.read_config(name)["r"]}
+            for name in adapters.shipped()
+        ]
+        if arguments.json:
+            options.print_json(found)
+        else:
+            for entry in found:
+                print(f"{entry['name']:20} rank {entry['rank']:<4} {entry['folder']}")
+        return
+    if not arguments.names:
+        raise InputError(f"adapters {arguments.action}: no NAME given; there are {', '.join(adapters.shipped())}")
+    if arguments.action == "show":
+        name = arguments.names[0]
+        card = parallel.read_text(adapters.locate(name) / "README.md")
+        options.print_json(
+            {"name": name, "config": adapters.read_config(name), "card": card}
+        ) if arguments.json else print(card)
+        return
+    if arguments.output is None:
+        raise InputError(f"adapters {arguments.action}: no --output given")
+    if arguments.action == "export":
+        _copy_folder(adapters.locate(arguments.names[0]), arguments.output)
+    else:
+        _merge(arguments)
+    options.print_json({"output": str(arguments.output)}) if arguments.json else print(arguments.output)
+
+
+def _merge(arguments: argparse.Namespace) -> None:
+    from midalign_demo.adapters import AdapterSet
+
+    weights: dict[str, float] = {}
+    for part in arguments.names:
+        name, star, weight = part.partition("*")
+        try:
+            weights[name] = float(weight) if star else 1.0
+        except ValueError as error:
+            raise InputError(f"merge: {part!r} is not of the form NAME or NAME*WEIGHT with a number") from error
+        adapters.read_config(name)
+    if len(weights) < 2:
+        raise InputError("merge: give at least two adapters, such as slot-filling align*0.5")
+    loaded = AdapterSet(bases.load(arguments.base, dtype=arguments.dtype, device=arguments.device, report=report))
+    labels = {name: f"part{number}" for number, name in enumerate(weights)}
+    for name, label in labels.items():
+        loaded.load(label, name)
+    loaded.merge("merged", {labels[name]: weight for name, weight in weights.items()})
+    loaded.save("merged", arguments.output)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    if target.exists():
+        raise InputError(f"output: {target} is there already; give a folder that is not")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as work:
+        shutil.copytree(source, Path(work, "copy"))
+        Path(work, "copy").rename(target)

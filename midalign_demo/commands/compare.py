@@ -1,0 +1,70 @@
+"""`midalign compare`: one text, answered by several variants side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from midalign_demo import tasks
+from midalign_demo.commands import options
+from midalign_demo.errors import InputError
+from midalign_demo.parallel import read_text
+from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.tasks.question import Question
+
+
+def add(commands) -> None:
+    parser = options.command(commands, "compare", compare, "one text, answered by several variants side by side")
+    parser.add_argument("text")
+    parser.add_argument("--task", choices=tuple(tasks.MODULES), default=options.DEFAULT_TASK)
+    parser.add_argument("--language", type=options.language, help="language of the text, such as de")
+    options.add_variants(parser, "base", "task", "merged", "joint")
+    options.add_question(parser)
+    parser.add_argument(
+        "--schema", metavar="FILE", help="json: JSON Schema that answers should fit; default: named entities"
+    )
+    options.add_model(parser)
+    options.add_merge(parser)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    from midalign_demo import comparison
+
+    question = _question(arguments)
+    variants = options.variants(arguments, arguments.task)
+    engine = options.open_engine(arguments, arguments.task, variants)
+    result = comparison.compare(engine, question, variants, grammar=arguments.grammar)
+    if arguments.json:
+        options.print_json(result)
+        return
+    for output in result["outputs"]:
+        print(f"{output['variant']:8} {options.printable(output['text'])}")
+        for slot in output["parsed"] if arguments.task == slot_filling.NAME else ():
+            print(
+                f"{'':8}   {slot['slot']} = {options.printable(slot['value'])}"
+                + ("" if slot["start"] is not None else "   (not in the text)")
+            )
+
+
+def _question(arguments: argparse.Namespace) -> Question:
+    from midalign_demo.comparison import check_text
+
+    text = check_text(arguments.text)
+    for option, task in (("slots", slot_filling), ("target", translation), ("schema", json_generation)):
+        if getattr(arguments, option) is not None and arguments.task != task.NAME:
+            raise InputError(f"{option}: given, but the task is {arguments.task}; it belongs to {task.NAME}")
+    if arguments.task == translation.NAME:
+        return translation.Question(text, *translation.check_direction(arguments.language, arguments.target))
+    if arguments.task == json_generation.NAME:
+        return json_generation.Question(text, arguments.language, _schema(arguments.schema))
+    slots = slot_filling.check_inventory(arguments.slots or slot_filling.DEFAULT_INVENTORY)
+    return slot_filling.Question(text, tuple(slots), arguments.language)
+
+
+def _schema(path: str | None):
+    if path is None:
+        return None
+    try:
+        return json_generation.check_schema(json.loads(read_text(path)))
+    except json.JSONDecodeError as error:
+        raise InputError(f"schema: {path} is not JSON ({error.msg} in line {error.lineno})") from error

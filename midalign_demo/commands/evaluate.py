@@ -1,0 +1,123 @@
+"""`midalign evaluate`: score variants on labelled data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import zlib
+from pathlib import Path
+
+from midalign_demo import adapters, tasks
+from midalign_demo import variants as variant_names
+from midalign_demo.commandline import positive, progress_bar
+from midalign_demo.commands import options
+from midalign_demo.examples import read_examples
+from midalign_demo.tasks import slot_readers, translation
+from midalign_demo.tasks.question import Example
+
+
+def add(commands) -> None:
+    parser = options.command(commands, "evaluate", evaluate, "score variants on labelled data")
+    parser.add_argument("task", choices=tuple(tasks.MODULES))
+    parser.add_argument("path", metavar="FILE_OR_DIR")
+    options.add_variants(parser, "task", "merged", "joint")
+    parser.add_argument(
+        "--language", type=options.language,
+        help="only this language (for a file that names none, its language); of a translation the source",
+    )  # fmt: skip
+    options.add_question(parser)
+    parser.add_argument(
+        "--split", choices=slot_readers.SPLITS, help="slot filling: only this part of the data, as training splits it"
+    )
+    parser.add_argument("--first", type=positive, default=1, help="first example of each language, counted from 1")
+    parser.add_argument("--limit", type=positive, help="at most so many examples of each language")
+    parser.add_argument(
+        "--answers", type=Path, metavar="DIR",
+        help="keep the answers here as they come; the same command goes on where an earlier run ended",
+    )  # fmt: skip
+    options.add_model(parser)
+    options.add_merge(parser)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    examples = read_examples(
+        arguments.task, arguments.path, language=arguments.language, target=arguments.target, slots=arguments.slots,
+        split=arguments.split, first=arguments.first, limit=arguments.limit,
+    )  # fmt: skip
+    variants = options.variants(arguments, arguments.task)
+
+    from midalign_demo import evaluation
+    from midalign_demo.answers import AnswerStore
+
+    rank, world = _processes()
+    settings = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in vars(arguments).items()
+        if key not in ("run", "json", "answers", "command", "usual_variants", "device")
+    }
+    settings.update(variants=variants, examples=_checksum(examples), adapters=_weights(arguments, variants))
+    store = AnswerStore(arguments.answers, settings, rank=rank, world=world)
+    engine = options.open_engine(arguments, arguments.task, variants)
+    scores = evaluation.evaluate(
+        engine, examples, variants, grammar=arguments.grammar, store=store,
+        progress=progress_bar("answers") if rank == 0 else None,
+    )  # fmt: skip
+    if rank:
+        return
+    result = {"task": arguments.task, "file": arguments.path, "n": len(examples), "grammar": arguments.grammar}
+    if arguments.task == translation.NAME:
+        targets = sorted({example.question.target for example in examples})
+        result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
+    result.update(scores)
+    if arguments.json:
+        options.print_json(result)
+    else:
+        _print_table(arguments.task, scores)
+
+
+def _checksum(examples: list[Example]) -> int:
+    return zlib.crc32("\n".join(example.question.prompt() for example in examples).encode())
+
+
+def _weights(arguments: argparse.Namespace, variants: list[str]) -> dict[str, int]:
+    """A checksum of each adapter's weights: answers of an adapter that was trained anew are other answers."""
+    needed = variant_names.roles_of(variants)
+    sources = {**variant_names.shipped_sources(arguments.base, arguments.task), **options.sources(arguments)}
+    return {
+        role: zlib.crc32((adapters.locate(source) / "adapter_model.safetensors").read_bytes())
+        for role, source in sources.items()
+        if role in needed
+    }
+
+
+def _processes() -> tuple[int, int]:
+    """This process's number and how many there are; more than one under `accelerate launch`."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0, 1
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not _has_gpu())
+    return state.process_index, state.num_processes
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _print_table(task: str, result: dict) -> None:
+    scores, metric = result["variants"], tasks.MODULES[task].MAIN_METRIC
+    variants = list(scores)
+    print(f"{'language':12}{'n':>6}" + "".join(f"{f'{variant} {metric}':>24}" for variant in variants))
+    tags = list(scores[variants[0]]["languages"])
+    for tag in [*tags, "overall"]:
+        cells = [scores[name]["languages"][tag] if tag in tags else scores[name]["overall"] for name in variants]
+        shown = [
+            f"{cell[metric]:.3f} [{cell['interval'][metric][0]:.3f}, {cell['interval'][metric][1]:.3f}]"
+            for cell in cells
+        ]
+        print(f"{tag:12}{cells[0]['n']:>6}" + "".join(f"{cell:>24}" for cell in shown))
+    for found in result["differences"]:
+        first, second = found["variants"]
+        print(f"{second} - {first}: {found['difference']:+.3f} {metric} (p = {found['p']:.3f}, paired randomisation)")

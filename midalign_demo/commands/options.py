@@ -1,0 +1,104 @@
+"""Options that several commands have, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from midalign_demo import bases, languages
+from midalign_demo import variants as variant_names
+from midalign_demo.commandline import comma_list, report
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import slot_filling
+
+
+def command(commands, name: str, function, help_text: str) -> argparse.ArgumentParser:
+    """A command's parser, with `--json`."""
+    parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+    parser.set_defaults(run=function)
+    return parser
+
+
+def add_variants(parser: argparse.ArgumentParser, *usual: str) -> None:
+    parser.add_argument("--variants", type=comma_list, help=f"default: those of {','.join(usual)} that there are")
+    parser.set_defaults(usual_variants=usual)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", default=bases.DEFAULT, help=f"{bases.DEFAULT}, a folder or a hub id")
+    parser.add_argument("--dtype", choices=bases.DTYPES, default="auto")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--adapter", action="append", default=[], metavar="ROLE=SOURCE",
+        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)}; SOURCE a shipped one or a folder",
+    )  # fmt: skip
+
+
+def add_merge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--align-weight", type=float, metavar="W", help="weight of the alignment adapter in `merged`; default: as tuned"
+    )
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """What the tasks' questions need beside the text."""
+    parser.add_argument("--target", type=language, help="translation: language to translate into, such as en")
+    parser.add_argument("--slots", type=comma_list, help="slot filling: slots that may be filled, listed in the prompt")
+    parser.add_argument(
+        "--grammar", action=argparse.BooleanOptionalAction, default=True,
+        help="hold answers to the task's grammar: slots and words of the text, JSON that fits the schema",
+    )  # fmt: skip
+
+
+def language(tag: str) -> str:
+    """A BCP 47 tag, for argparse."""
+    try:
+        return languages.normalize(tag)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def variants(arguments: argparse.Namespace, task: str) -> list[str]:
+    """The variants asked for; else the usual ones as far as there are adapters for them, or `base`."""
+    if arguments.variants is not None:
+        return variant_names.check(arguments.variants)
+    roles = {*variant_names.shipped_sources(arguments.base, task), *sources(arguments)}
+    return [name for name in arguments.usual_variants if variant_names.roles_of([name]) <= roles] or ["base"]
+
+
+def sources(arguments: argparse.Namespace) -> dict[str, str]:
+    """The adapters that `--adapter` names, by role."""
+    named = {}
+    for pair in arguments.adapter:
+        role, equals, source = pair.partition("=")
+        if role not in variant_names.ROLES or not equals:
+            roles = ", ".join(variant_names.ROLES)
+            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}")
+        named[role] = source
+    return named
+
+
+def open_engine(arguments: argparse.Namespace, task: str, wanted: list[str]):
+    """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones."""
+    from midalign_demo.engine import open_engine as open_with  # torch takes seconds to import
+
+    options = {"dtype": arguments.dtype, "device": arguments.device, "report": report}
+    engine = open_with(arguments.base, task, sources=sources(arguments), variants=wanted, **options)
+    if arguments.align_weight is not None:
+        if "merged" not in engine.variants(task):
+            raise InputError(f"align-weight: {arguments.align_weight} given, but there is nothing to merge")
+        engine.set_merge(task, arguments.align_weight)
+    return engine
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def print_json(document: dict | list) -> None:
+    print(json.dumps(document, ensure_ascii=False))
+
+
+DEFAULT_TASK = slot_filling.NAME

@@ -1,0 +1,95 @@
+"""`midalign retrieval`: retrieval accuracy over parallel text, by layer and language pair."""
+
+from __future__ import annotations
+
+import argparse
+
+from midalign_demo import bases, languages, parallel
+from midalign_demo.commandline import comma_list, positive, progress_bar
+from midalign_demo.commands import options
+from midalign_demo.errors import InputError
+from midalign_demo.retrieval import SCORES, retrieval_table
+from midalign_demo.tasks import slot_filling
+
+
+def add(commands) -> None:
+    parser = options.command(
+        commands, "retrieval", retrieval, "retrieval accuracy over parallel text, by layer and language pair"
+    )
+    parser.add_argument("path", metavar="DIR")
+    parser.add_argument("--languages", type=comma_list, help="default: all in DIR")
+    options.add_variants(parser, "base", "align")
+    parser.add_argument(
+        "--layers", default="middle", help="such as 11, 4,11, 1-18 or all; default: the base's middle layer"
+    )
+    parser.add_argument("--score", choices=SCORES, default="cosine")
+    parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
+    parser.add_argument("--include-bos", action="store_true", help="pool BOS in, as the reference code does")
+    parser.add_argument("--limit", type=positive, help="only the first N lines")
+    parser.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
+    options.add_model(parser)
+    options.add_merge(parser)
+
+
+def retrieval(arguments: argparse.Namespace) -> None:
+    tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
+    last = arguments.first + arguments.limit - 1 if arguments.limit else None
+    corpus = parallel.read(arguments.path, tags, first=arguments.first, last=last)
+    if len(corpus) < 2:
+        raise InputError(f"languages: {', '.join(corpus)} given; retrieval needs at least two")
+
+    from midalign_demo.middle import embed
+
+    variants = options.variants(arguments, slot_filling.NAME)
+    engine = options.open_engine(arguments, slot_filling.NAME, variants)
+    names = {variant: engine.adapter_of(variant, slot_filling.NAME) for variant in variants}
+    layers = _layers(arguments.layers, engine.base)
+    sentences = [line for lines in corpus.values() for line in lines]
+    n = len(sentences) // len(corpus)
+    result: dict = {"n": n, "languages": list(corpus), "variants": {}}
+    for variant in variants:
+        with engine.adapters.active(names[variant]):
+            rows = embed(
+                engine.base, sentences, layers=layers, include_bos=arguments.include_bos, progress=progress_bar(variant)
+            )
+        tables = {
+            str(layer): retrieval_table(
+                {tag: rows[layer][at * n : (at + 1) * n] for at, tag in enumerate(corpus)},
+                score=arguments.score,
+                centre=arguments.centre,
+            )
+            for layer in layers
+        }
+        result["variants"][variant] = {"layers": tables}
+    if arguments.json:
+        options.print_json(result)
+        return
+    print(f"{n} sentences in {', '.join(corpus)}; {arguments.score}; * marks each variant's best layer")
+    print(f"{'layer':>5}" + "".join(f"{variant + ' en-x':>14}{variant + ' all':>14}" for variant in variants))
+    best = {
+        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][str(layer)]["all"])
+        for variant in variants
+    }
+    for layer in layers:
+        line = f"{layer:>5}"
+        for variant in variants:
+            table = result["variants"][variant]["layers"][str(layer)]
+            english = "-" if table["en-x"] is None else f"{table['en-x']:.3f}"
+            line += f"{english:>14}{table['all']:>13.3f}" + ("*" if layer == best[variant] else " ")
+        print(line.rstrip())
+
+
+def _layers(text: str, base: bases.Base) -> list[int]:
+    if text == "middle":
+        return [base.middle_layer]
+    if text == "all":
+        return list(range(base.num_layers + 1))
+    layers: set[int] = set()
+    for part in comma_list(text):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise InputError(f"layers: {part!r} is not a layer such as 11, a range such as 1-18, 'middle' or 'all'")
+        layers.update(base.check_layer(layer) for layer in range(int(first), int(last or first) + 1))
+    if not layers:
+        raise InputError(f"layers: {text!r} names no layer")
+    return sorted(layers)

@@ -1,0 +1,114 @@
+"""Answers held to a grammar while they are generated, by llguidance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import llguidance
+import llguidance.hf
+import numpy as np
+import torch
+from transformers import LogitsProcessor
+
+from midalign_demo.bases import Base
+from midalign_demo.errors import InputError
+
+# Tokens beyond an answer's limit in which it is brought to an end, so that what a grammar began is whole.
+CLOSING_TOKENS = 256
+
+_CLOSERS = (frozenset("]}"), frozenset('"'))
+
+
+class Grammars:
+    """Compiles grammars for one base's tokenizer. The first compilation takes a second or more."""
+
+    def __init__(self, base: Base):
+        self._base = base
+
+    @cached_property
+    def _tokenizer(self) -> llguidance.LLTokenizer:
+        size = self._base.model.get_output_embeddings().weight.shape[0]
+        end = self._base.model.generation_config.eos_token_id
+        return llguidance.hf.from_tokenizer(self._base.tokenizer, n_vocab=size, eos_token=end)
+
+    @cached_property
+    def closers(self) -> list[np.ndarray]:
+        """Tokens that end a JSON object, array or string, those of objects and arrays first: boolean (vocabulary,)."""
+        kinds = [np.zeros(self._tokenizer.vocab_size, dtype=bool) for _ in _CLOSERS]
+        for text, token in self._base.tokenizer.get_vocab().items():
+            for kind, first in zip(kinds, _CLOSERS, strict=True):
+                if text and text[0] in first and set(text) <= set('"]}'):
+                    kind[token] = True
+        return kinds
+
+    def matcher(self, grammar: str) -> llguidance.LLMatcher:
+        """A fresh matcher.
+
+        Raises:
+            InputError: llguidance can't read the grammar, or a JSON Schema in it asks for something it can't do.
+        """
+        with self._base.lock:  # the tokenizer has state
+            matcher = llguidance.LLMatcher(self._tokenizer, grammar)
+        if matcher.is_error():
+            raise InputError(f"grammar: {' '.join(matcher.get_error().split())}")
+        return matcher
+
+
+class GrammarProcessor(LogitsProcessor):
+    """Rules out the tokens that a row's grammar does not allow at each step.
+
+    From a row's limit on, only what ends the answer is allowed, as far as the grammar leaves a choice: the end mark,
+    else what ends an object, an array or a string.
+    """
+
+    def __init__(
+        self, grammars: Grammars, rows: Sequence[str | None], *, limit: int, prompt_length: int, ends: set[int]
+    ):
+        """
+        Args:
+            rows: each row's grammar; None leaves it free.
+            limit: tokens of an answer after which it is brought to an end.
+            prompt_length: tokens before the answers.
+            ends: ids of end marks.
+
+        Raises:
+            InputError: see `Grammars.matcher`.
+        """
+        self._matchers = [None if grammar is None else grammars.matcher(grammar) for grammar in rows]
+        self._closers = grammars.closers
+        self._size = len(self._closers[0])
+        self._limit, self._prompt_length = limit, prompt_length
+        self._ends = np.array(sorted(ends))
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        step = input_ids.shape[1] - self._prompt_length
+        for number, matcher in enumerate(self._matchers):
+            if matcher is None:
+                continue
+            if step > 0 and not matcher.is_stopped() and not matcher.consume_token(int(input_ids[number, -1])):
+                raise RuntimeError(f"a token that its grammar does not allow: {matcher.get_error()}")
+            mask = torch.from_numpy(self._allowed(matcher, step)[: scores.shape[1]]).to(scores.device)
+            scores[number].masked_fill_(~mask, float("-inf"))
+        return scores
+
+    def _allowed(self, matcher: llguidance.LLMatcher, step: int) -> np.ndarray:
+        """Which tokens may come next: boolean (vocabulary,)."""
+        if matcher.is_stopped():  # nothing can follow: what is left is the end mark
+            return self._only(self._ends, True)
+        allowed = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little").astype(bool)
+        allowed = allowed[: self._size]
+        return self._narrowed(allowed) if step >= self._limit else allowed
+
+    def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
+        if allowed[self._ends].any():
+            return self._only(self._ends, allowed[self._ends])
+        for kind in self._closers:
+            if (allowed & kind).any():
+                return allowed & kind
+        return allowed
+
+    def _only(self, tokens: np.ndarray, values) -> np.ndarray:
+        only = np.zeros(self._size, dtype=bool)
+        only[tokens] = values
+        return only

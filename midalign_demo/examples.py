@@ -1,0 +1,98 @@
+"""Labelled data of any task as questions with their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from midalign_demo import parallel
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import json_generation, json_readers, slot_filling, slot_readers, translation
+from midalign_demo.tasks.question import Example
+
+
+def read_examples(
+    task: str,
+    path: str | Path,
+    *,
+    language: str | None = None,
+    target: str | None = None,
+    slots: Sequence[str] | None = None,
+    split: str | None = None,
+    first: int = 1,
+    limit: int | None = None,
+) -> list[Example]:
+    """Read labelled data; docs/formats.md names the forms.
+
+    Args:
+        language: only this language (for a file that names none, its language); of a translation, the source.
+        target: of a translation; may be `en` with `language` None: every other language into it.
+        slots: those listed in the prompts of slot filling; default: those in the data.
+        split: see `midalign_demo.tasks.slot_readers.split_of`; slot filling only.
+        first, limit: of each language only so many examples, from this one on, counted from 1.
+
+    Raises:
+        InputError: nothing there, a form that does not fit, or no example left.
+    """
+    path = Path(path)
+    if task == slot_filling.NAME:
+        examples = _commands(path, language, slots, split)
+    elif task == translation.NAME:
+        examples = _translations(path, language, target)
+    else:
+        examples = _documents(path, language)
+    if language:
+        examples = [example for example in examples if example.question.language == language]
+    seen: dict[Any, int] = {}
+    kept = []
+    for example in examples:
+        group = example.question.language, getattr(example.question, "target", None)
+        seen[group] = seen.get(group, 0) + 1
+        if first <= seen[group] < (first + limit if limit else float("inf")):
+            kept.append(example)
+    if not kept:
+        raise InputError(f"{path}: no example left of {len(examples)}, in {_languages_in(seen) or 'no language'}")
+    return kept
+
+
+def _languages_in(groups: Mapping[tuple, int]) -> str:
+    return ", ".join(sorted({language for language, _ in groups}))
+
+
+def _commands(path: Path, language: str | None, slots: Sequence[str] | None, split: str | None) -> list[Example]:
+    commands = slot_readers.read_folder_or_file(path, split=split, language=language if path.is_file() else None)
+    if language:
+        commands = [command for command in commands if command.language == language]
+        if not commands:
+            raise InputError(f"language: {path} has no command in {language!r}")
+    inventory = tuple(slot_filling.check_inventory(slots or slot_filling.inventory_of(commands)))
+    return [
+        Example(slot_filling.Question(command.text, inventory, command.language), command)
+        for command in slot_filling.restrict(commands, inventory)
+    ]
+
+
+def _translations(path: Path, language: str | None, target: str | None) -> list[Example]:
+    corpus = parallel.read(path)
+    if language is None and target is None:
+        raise InputError("language: none given; name the source, the target, or both (--language de --target en)")
+    for tag in (language, target):
+        if tag is not None and tag not in corpus:
+            raise InputError(f"language: {tag!r} is not in {path}, which has {', '.join(sorted(corpus))}")
+    sources = [language] if language else [tag for tag in corpus if tag != target]
+    targets = [target] if target else [tag for tag in corpus if tag != language]
+    return [
+        Example(translation.Question(text, source, to), reference)
+        for source in sources
+        for to in targets
+        if source != to
+        for text, reference in zip(corpus[source], corpus[to], strict=True)
+    ]
+
+
+def _documents(path: Path, language: str | None) -> list[Example]:
+    return [
+        Example(json_generation.Question(document.text, document.language), document.entities)
+        for document in json_readers.read_folder_or_file(path, language=language if path.is_file() else None)
+    ]

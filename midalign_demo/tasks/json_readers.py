@@ -1,0 +1,124 @@
+"""Texts with named entities from files: Universal NER's `.iob2`, and JSONL with `{"text", "lang", "json"}`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from midalign_demo import languages
+from midalign_demo.errors import InputError
+from midalign_demo.parallel import read_text
+from midalign_demo.tasks.json_generation import ENTITY_TYPES, Entity, entities_of
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with its gold entities, in the order of the text."""
+
+    language: str
+    text: str
+    entities: tuple[Entity, ...]
+
+
+def read(path: str | Path, *, language: str | None = None) -> list[Document]:
+    """Read a `.iob2` or `.jsonl` file.
+
+    Args:
+        language: tag of texts that name none themselves; default: what the file's name begins with, up to a `_` or
+            `.` (`sr-Latn_set.dev.iob2`).
+
+    Raises:
+        InputError: not such a file, or a line that does not fit (its number is named).
+    """
+    path = Path(path)
+    if path.suffix == ".iob2":
+        documents = _read_iob2(path, language or _tag_of(path))
+    elif path.suffix == ".jsonl":
+        documents = _read_jsonl(path, language)
+    else:
+        raise InputError(f"json: {str(path)!r} is neither a .iob2 nor a .jsonl file")
+    if not documents:
+        raise InputError(f"json: {path} holds no text")
+    return documents
+
+
+def read_folder_or_file(path: str | Path, *, language: str | None = None) -> list[Document]:
+    """All texts of a file, or of every `.iob2` and `.jsonl` in a folder.
+
+    Raises:
+        InputError: see `read`; or a folder without such a file.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return read(path, language=language)
+    found = [file for file in sorted(path.iterdir()) if file.suffix in (".iob2", ".jsonl")]
+    if not found:
+        raise InputError(f"json: {str(path)!r} holds no .iob2 or .jsonl file")
+    return [document for file in found for document in read(file, language=language)]
+
+
+def _tag_of(path: Path) -> str:
+    return languages.normalize(path.name.split(".")[0].split("_")[0])
+
+
+def _read_iob2(path: Path, language: str) -> list[Document]:
+    documents = []
+    rows: list[tuple[str, str]] = []
+    text = None
+    # An empty line more, so that the last sentence ends as the others do.
+    for number, line in enumerate([*read_text(path).replace("\r\n", "\n").split("\n"), ""], start=1):
+        if not line.strip():
+            if rows:
+                documents.append(_document(language, text, rows))
+            rows, text = [], None
+        elif line.startswith("#"):
+            name, _, value = line[1:].partition("=")
+            text = value.strip() if name.strip() == "text" else text
+        else:
+            columns = line.split("\t")
+            if len(columns) < 3:
+                raise InputError(
+                    f"{path}: line {number} has fewer than three tab-separated columns (number, word, tag)"
+                )
+            rows.append((columns[1], columns[2].strip()))
+    return documents
+
+
+def _document(language: str, text: str | None, rows: list[tuple[str, str]]) -> Document:
+    """A text with its entities as the text spells them: without spaces where it has none."""
+    text = text or " ".join(word for word, _ in rows)
+    entities: list[Entity] = []
+    at, start, kind = 0, 0, None
+    ends_at = 0
+    for word, tag in [*rows, ("", "O")]:
+        found = text.find(word, at)
+        begin = found if found >= 0 else at
+        if kind and not (tag.startswith("I-") and tag[2:] == kind):
+            entities.append(Entity(kind, " ".join(text[start:ends_at].split())))
+            kind = None
+        if tag[:2] in ("B-", "I-") and kind is None:
+            start, kind = begin, tag[2:]
+        at = ends_at = begin + len(word)
+    return Document(language, text, tuple(entity for entity in entities if entity.type in ENTITY_TYPES))
+
+
+def _read_jsonl(path: Path, language: str | None) -> list[Document]:
+    documents = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            text, document = record["text"], record["json"]
+            tag = languages.normalize(record["lang"]) if "lang" in record else language or _tag_of(path)
+            if not isinstance(text, str) or not isinstance(document, dict):
+                raise TypeError
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
+        except InputError as error:
+            raise InputError(f"{path}: line {number}: {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: line {number} is not of the form {{text, lang, json: {{..}}}}") from error
+        documents.append(Document(tag, text, tuple(entities_of(document))))
+    return documents

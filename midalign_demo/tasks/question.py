@@ -1,0 +1,37 @@
+"""What the engine and the evaluation have to know of a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+
+class Question(Protocol):
+    """One text, and what is asked of it."""
+
+    task: ClassVar[str]
+    text: str
+    language: str | None  # of the text, where it is known
+
+    def prompt(self) -> str:
+        """What a model that was tuned on the task is asked."""
+
+    def prompt_with_examples(self) -> str:
+        """The same after a few answered questions, for models that were not tuned on the task."""
+
+    def grammar(self) -> str | None:
+        """A Lark grammar in llguidance's dialect that every proper answer fits; None where any line of text does."""
+
+    def read(self, answer: str) -> tuple[Any, bool]:
+        """What the answer says, as JSON values, and whether all of it has the form asked for."""
+
+    def answer_limit(self, text_tokens: int) -> int:
+        """Most tokens of an answer, given the number of tokens of the text."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question and what the answer should say, in the task's own form (see the `statistics` of its module)."""
+
+    question: Question
+    gold: Any
