@@ -7,10 +7,8 @@ from dataclasses import replace
 
 from midalign_demo.engine import Answer, Engine, Row
 from midalign_demo.errors import InputError
-from midalign_demo.tasks.question import Question
+from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
-
-MAX_CHARACTERS = 1000
 
 
 def compare(engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool = True) -> dict:
@@ -60,20 +58,6 @@ def answer_limit(engine: Engine, question: Question) -> int:
     """Most tokens of the answer."""
     with engine.base.lock:
         return question.answer_limit(len(engine.base.encode(question.text)))
-
-
-def check_text(text: str) -> str:
-    """The text, stripped.
-
-    Raises:
-        InputError: it is empty or too long.
-    """
-    text = text.strip()
-    if not text:
-        raise InputError("text: it is empty; type a sentence such as 'Wake me at seven'")
-    if len(text) > MAX_CHARACTERS:
-        raise InputError(f"text: it has {len(text)} characters, at most {MAX_CHARACTERS} are allowed")
-    return text
 
 
 def _rows(engine: Engine, question: Question, variants: Sequence[str], grammar: bool) -> list[Row]:

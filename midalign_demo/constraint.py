@@ -17,7 +17,7 @@ from midalign_demo.errors import InputError
 # Tokens beyond an answer's limit in which it is brought to an end, so that what a grammar began is whole.
 CLOSING_TOKENS = 256
 
-_CLOSERS = (frozenset("]}"), frozenset('"'))
+_CLOSERS = '"]}'
 
 
 class Grammars:
@@ -33,13 +33,12 @@ class Grammars:
         return llguidance.hf.from_tokenizer(self._base.tokenizer, n_vocab=size, eos_token=end)
 
     @cached_property
-    def closers(self) -> list[np.ndarray]:
-        """Tokens that end a JSON object, array or string, those of objects and arrays first: boolean (vocabulary,)."""
-        kinds = [np.zeros(self._tokenizer.vocab_size, dtype=bool) for _ in _CLOSERS]
+    def closers(self) -> dict[str, np.ndarray]:
+        """Tokens that end JSON strings, arrays or objects, by their first character: boolean (vocabulary,) each."""
+        kinds = {first: np.zeros(self._tokenizer.vocab_size, dtype=bool) for first in _CLOSERS}
         for text, token in self._base.tokenizer.get_vocab().items():
-            for kind, first in zip(kinds, _CLOSERS, strict=True):
-                if text and text[0] in first and set(text) <= set('"]}'):
-                    kind[token] = True
+            if text and set(text) <= set(_CLOSERS):
+                kinds[text[0]][token] = True
         return kinds
 
     def matcher(self, grammar: str) -> llguidance.LLMatcher:
@@ -77,7 +76,7 @@ class GrammarProcessor(LogitsProcessor):
         """
         self._matchers = [None if grammar is None else grammars.matcher(grammar) for grammar in rows]
         self._closers = grammars.closers
-        self._size = len(self._closers[0])
+        self._size = len(self._closers['"'])
         self._limit, self._prompt_length = limit, prompt_length
         self._ends = np.array(sorted(ends))
 
@@ -103,10 +102,11 @@ class GrammarProcessor(LogitsProcessor):
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
         if allowed[self._ends].any():
             return self._only(self._ends, allowed[self._ends])
-        for kind in self._closers:
-            if (allowed & kind).any():
-                return allowed & kind
-        return allowed
+        string, array, document = (allowed & self._closers[first] for first in _CLOSERS)
+        # Only inside a string may both brackets stand: there they end nothing.
+        if array.any() and document.any() and string.any():
+            return string
+        return next((kind for kind in (array, document, string) if kind.any()), allowed)
 
     def _only(self, tokens: np.ndarray, values) -> np.ndarray:
         only = np.zeros(self._size, dtype=bool)

@@ -93,7 +93,7 @@ def test_evaluate(document, tiny_model, slots_file):
     assert list(found["variants"]) == ["task", "merged"]
     for scores in found["variants"].values():
         assert set(scores) == {"overall", "languages"}
-        assert set(scores["overall"]) == {"f1", "precision", "recall", "n"}
+        assert set(scores["overall"]) == {"f1", "precision", "recall", "n", "interval"}
         assert {tag: entry["n"] for tag, entry in scores["languages"].items()} == {"de": 2, "en": 2}
         assert scores["overall"]["n"] == 4
 
@@ -116,8 +116,58 @@ def test_evaluate_keeps_to_a_split(document, tiny_model, slots_file):
 def test_evaluate_without_json_prints_a_table(output, tiny_model, slots_file):
     options = ("--limit", "1", "--variants", "base,task", *tiny_model)
     header, *rows = output("evaluate", "slot-filling", slots_file, *options).splitlines()
-    assert header.split() == ["language", "n", "base", "F1", "task", "F1"]
-    assert [row.split()[:2] for row in rows] == [["de", "1"], ["en", "1"], ["overall", "2"]]
+    assert header.split() == ["language", "n", "base", "f1", "task", "f1"]
+    assert [row.split()[:2] for row in rows] == [["de", "1"], ["en", "1"], ["overall", "2"], ["task", "-"]]
+    assert "paired randomisation" in rows[-1]
+
+
+def test_evaluate_goes_on_where_it_ended(document, tiny_model, slots_file, tmp_path, refused):
+    command = ("evaluate", "slot-filling", slots_file, "--limit", "3", "--answers", tmp_path / "kept", *tiny_model)
+    first = document(*command)
+    kept = tmp_path / "kept" / "answers-0.jsonl"
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert len(lines) == 12
+    kept.write_text("".join(lines[:7]) + lines[7][:9], encoding="utf-8")
+    assert document(*command) == first
+    changed = refused(*command[:-2], *command[-2:], "--no-grammar")
+    assert "another evaluation: grammar was True and is False" in changed
+
+
+def test_translation_and_json_are_compared_and_evaluated(document, base_folder, parallel_folder, tmp_path):
+    model = ("--base", base_folder, "--dtype", "float32", "--device", "cpu")
+    found = document("compare", "Guten Tag", "--task", "translation", "--language", "de", "--target", "en", *model)
+    assert (found["task"], found["target"]) == ("translation", "en")
+    assert found["outputs"][0]["parsed"] == found["outputs"][0]["text"]
+    found = document("compare", "Ann in Rom", "--task", "json", "--language", "de", *model)
+    assert set(found["outputs"][0]["parsed"]) == {"Results"}
+    assert found["outputs"][0]["valid"]
+    (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "boolean"}, "minItems": 1}')
+    found = document("compare", "Ann in Rom", "--task", "json", "--schema", tmp_path / "schema.json", *model)
+    assert found["outputs"][0]["valid"]
+    assert isinstance(found["outputs"][0]["parsed"][0], bool)
+    options = ("--target", "en", "--limit", "2", *model)
+    scores = document("evaluate", "translation", parallel_folder, *options)
+    assert set(scores["variants"]["base"]["languages"]) == {"de-en", "sw-en"}
+    assert set(scores["variants"]["base"]["overall"]) == {"bleu", "chrf", "n", "interval"}
+    assert "tok:13a" in scores["signatures"]["en"]["bleu"]
+    (tmp_path / "da_x.iob2").write_text("1\tAnn\tB-PER\n2\tgik\tO\n", encoding="utf-8")
+    scores = document("evaluate", "json", tmp_path / "da_x.iob2", *model)
+    assert scores["variants"]["base"]["overall"]["valid"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--task", "translation"), "language: none given"),
+        (("--task", "translation", "--language", "de", "--target", "de"), "'de' is the language of the text"),
+        (("--target", "de"), "target: given, but the task is slot-filling"),
+        (("--task", "json", "--slots", "time"), "slots: given, but the task is json"),
+        (("--task", "json", "--schema", "no.json"), "no.json: No such file"),
+        (("--task", "json", "--schema", "pyproject.toml"), "pyproject.toml is not JSON"),
+    ],
+)
+def test_compare_refuses_what_a_task_has_no_use_for(refused, options, expected):
+    assert expected in refused("compare", "stop", *options)
 
 
 def test_retrieval(document, tiny_model, parallel_folder):

@@ -1,12 +1,12 @@
 import pytest
 
 from midalign_demo import bases
-from midalign_demo.comparison import MAX_CHARACTERS, check_text, compare, stream_compare
+from midalign_demo.comparison import compare, stream_compare
 from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
+from midalign_demo.tasks.question import MAX_CHARACTERS, check_text
 from midalign_demo.tasks.slot_filling import Question
 from tests import tiny
-
 
 
 def asked(text: str, language: str | None = None) -> Question:

@@ -6,24 +6,25 @@ import yaml
 
 from midalign_demo import embedded
 
-_TITLES = {"align": "Alignment adapter", "task": "Task adapter"}
+_TITLES = {"align": "Alignment adapter", "task": "Task adapter", "joint": "Joint adapter: task and alignment"}
 
 
 def card(kind: str, details: dict) -> str:
     """Markdown with the hub's metadata: base, data, recipe, losses.
 
     Args:
-        kind: `align` or `task`.
+        kind: `align`, `task` or `joint`.
         details: what `training.json` holds.
     """
     recipe, data = details["recipe"], details["data"]
+    languages = data["languages"] if kind != "joint" else data["task"]["languages"]
     is_embedded = recipe["base"] == embedded.NAME
     base = embedded.HUB_ID if is_embedded else recipe["base"]
     metadata: dict = {
         "base_model": base,
         "library_name": "peft",
         "tags": ["lora", "midalign", "representation-alignment", kind if kind == "align" else recipe["task"]],
-        "language": data["languages"],
+        "language": sorted({*languages, *data.get("align", {}).get("languages", ())}),
     }
     if is_embedded:
         metadata["license"] = "gemma"
@@ -39,10 +40,12 @@ def card(kind: str, details: dict) -> str:
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
     lines += ["## Training data", "", *(f"- {note}" for note in recipe["data_notes"])]
-    lines += [f"- `{source}`" for source in recipe["data"]] + [""]
-    lines += [f"Languages: {', '.join(data['languages'])}.", ""]
+    lines += [f"- `{source}`" for source in [*recipe["data"], *recipe.get("parallel", ())]] + [""]
+    lines += [f"Languages{' of the task' if kind == 'joint' else ''}: {', '.join(languages)}.", ""]
+    if kind == "joint":
+        lines += [f"Languages aligned: {', '.join(data['align']['languages'])}.", ""]
     lines += ["## Recipe", "", "```yaml"]
-    shown = {key: value for key, value in recipe.items() if key not in ("data_root", "data", "data_notes")}
+    shown = {key: value for key, value in recipe.items() if key not in ("data_root", "data", "parallel", "data_notes")}
     lines += [yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=None).strip(), "```", ""]
     lines += [
         f"{details['steps']} steps in {details['seconds'] / 60:.0f} minutes; "

@@ -7,13 +7,10 @@ does not depend on how often a run was interrupted, and a resumed run sees what 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from midalign_demo import parallel
 from midalign_demo.errors import InputError
 
 ENGLISH = "en"
@@ -160,6 +157,43 @@ class TaskSchedule(Dataset):
         }
 
 
+class JointSchedule(Dataset):
+    """Micro-batches of a task and of alignment, in one of the `train.recipe.MODES`.
+
+    Items are those of the two schedules, the task's first; in mode `sum`
+    `{"objective": "sum", "task": item, "align": item}`.
+    """
+
+    def __init__(self, task: Dataset, align: Dataset, *, mode: str, every: int, steps: int):
+        """
+        Args:
+            task, align: schedules with as many items as `shares` says.
+            every: task micro-batches before one of alignment, in mode `every`.
+            steps: number of micro-batches.
+        """
+        self._task, self._align, self._mode, self._steps = task, align, mode, steps
+        self._cycle = every + 1 if mode == "every" else 2
+
+    @staticmethod
+    def shares(mode: str, every: int, steps: int) -> tuple[int, int]:
+        """How many of a number of micro-batches are the task's, and how many are alignment's."""
+        if mode == "sum":
+            return steps, steps
+        aligned = steps // (every + 1 if mode == "every" else 2)
+        return steps - aligned, aligned
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> dict:
+        if self._mode == "sum":
+            return {"objective": "sum", "task": self._task[index], "align": self._align[index]}
+        aligned_before, place = divmod(index, self._cycle)
+        if place == self._cycle - 1:
+            return self._align[aligned_before]
+        return self._task[index - aligned_before]
+
+
 def batches_of_similar_length(lengths: Sequence[int], size: int, rng: random.Random) -> list[list[int]]:
     """One pass over the rows in random batches of `size`, alike in length within a batch; a short rest is left out."""
     rows = list(range(len(lengths)))
@@ -171,60 +205,6 @@ def batches_of_similar_length(lengths: Sequence[int], size: int, rng: random.Ran
     return [batch for batch in batches if len(batch) == size]
 
 
-def read_corpora(
-    sources: Sequence[str], root: Path | None, languages: Sequence[str] | None
-) -> list[dict[str, list[str]]]:
-    """Read parallel texts written as `PATH` or `PATH:FIRST-LAST` (lines counted from 1, both included).
-
-    A trailing `*N` takes the text N times.
-
-    Args:
-        root: the folder that relative paths start from; default: the working directory.
-        languages: tags to keep beside the anchor; each corpus may have only some of them.
-
-    Raises:
-        InputError: see `midalign_demo.parallel.read`; or a language that no corpus has.
-    """
-    corpora = []
-    for source in sources:
-        name, times = split_times(source)
-        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)
-        path, first, last = match.groups()
-        corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
-        if languages is not None:
-            corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
-        corpora.extend([corpus] * times)
-    missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
-    if missing:
-        raise InputError(f"languages: {', '.join(missing)} not in any of {', '.join(sources)}")
-    return corpora
-
-
-def split_times(entry: str) -> tuple[str, int]:
-    """`X*3` -> `("X", 3)`; `X` -> `("X", 1)`.
-
-    Raises:
-        InputError: what follows the star is not a whole number above 0.
-    """
-    name, star, times = entry.partition("*")
-    if star and not (times.isdecimal() and int(times) > 0):
-        raise InputError(f"{entry!r} is not of the form X or X*N with N a whole number above 0")
-    return name, int(times or 1)
-
-
-def anchor_of(corpus: dict[str, list[str]]) -> str:
+def anchor_of(corpus: Mapping[str, object]) -> str:
     """The language that the others are aligned with: English, or the corpus's first where it has no English."""
     return ENGLISH if ENGLISH in corpus else next(iter(corpus))
-
-
-def resolve(path: str, root: Path | None) -> Path:
-    """The path, from `root` where it is relative."""
-    return Path(root or ".", path).expanduser()
-
-
-def keep_short(corpus: dict[str, list[str]], longest: int | None) -> dict[str, list[str]]:
-    """Only the lines whose English side has at most `longest` characters; all if None."""
-    if longest is None:
-        return corpus
-    kept = [row for row, line in enumerate(corpus[anchor_of(corpus)]) if len(line) <= longest]
-    return {tag: [lines[row] for row in kept] for tag, lines in corpus.items()}

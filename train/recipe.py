@@ -13,11 +13,12 @@ from pathlib import Path
 
 import yaml
 
-from midalign_demo import bases, languages
+from midalign_demo import bases, languages, tasks
 from midalign_demo.errors import InputError
 
 DIRECTIONS = ("both", "one")
 PAIRS = ("english", "all")
+MODES = ("alternate", "every", "sum")
 SCHEDULERS = ("cosine", "inverse_sqrt", "linear", "constant_with_warmup")
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -56,11 +57,8 @@ class Recipe:
 
 
 @dataclass
-class AlignRecipe(Recipe):
-    """Alignment adapter: contrastive loss on parallel text.
-
-    data: PATH or PATH:FIRST-LAST, see `midalign_demo.parallel`; with *N behind it the text counts N times.
-    """
+class AlignmentOptions:
+    """What aligning needs beside its text."""
 
     languages: list[str] | None = _option(
         None, "languages to align with English, as TAG or TAG*N for N times the turns; default: all"
@@ -81,20 +79,51 @@ class AlignRecipe(Recipe):
 
 
 @dataclass
+class AlignRecipe(AlignmentOptions, Recipe):
+    """Alignment adapter: contrastive loss on parallel text.
+
+    data: PATH or PATH:FIRST-LAST, see `midalign_demo.parallel`; with *N behind it the text counts N times.
+    """
+
+
+@dataclass
 class TaskRecipe(Recipe):
     """Task adapter: the loss on the answers' tokens.
 
-    data: PATH or PATH*N, which counts the file N times.
+    data: PATH or PATH*N, which counts the file N times; for translation as for an alignment adapter.
     """
 
-    task: str = _option("slot-filling", "task to train", choices=("slot-filling",))
+    task: str = _option("slot-filling", "task to train", choices=tuple(tasks.MODULES))
     split: bool = _option(
-        True, "train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_readers.split_of`"
+        True,
+        "slot filling: train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_readers.split_of`",
+    )
+    translate: list[str] | None = _option(
+        None, "translation: languages to translate from and into, beside English; default: all in the data"
     )
     rows: int = _option(16, "examples in a micro-batch", lowest=1)
 
 
-KINDS: dict[str, type[Recipe]] = {"align": AlignRecipe, "task": TaskRecipe}
+@dataclass
+class JointRecipe(AlignmentOptions, TaskRecipe):
+    """Joint adapter: the task's loss and the contrastive loss, taking turns or added up.
+
+    data: as for a task adapter; parallel: as the data of an alignment adapter.
+    """
+
+    parallel: list[str] = _option([], "parallel text to align on")
+    parallel_dev: list[str] = _option([], "parallel text to measure the dev loss on, beside dev")
+    mode: str = _option(
+        "alternate",
+        "alternate: task and alignment micro-batches in turn, as in the reference code; every: one alignment "
+        "micro-batch after `every` of the task; sum: both losses in one step, the contrastive one times align_weight",
+        choices=MODES,
+    )
+    every: int = _option(3, "mode every: task micro-batches before one of alignment", lowest=1)
+    align_weight: float = _option(1.0, "weight of the alignment loss", lowest=0)
+
+
+KINDS: dict[str, type[Recipe]] = {"align": AlignRecipe, "task": TaskRecipe, "joint": JointRecipe}
 
 
 def add_options(parser: argparse.ArgumentParser, kind: type[Recipe]) -> None:
@@ -174,7 +203,9 @@ def _check(recipe: Recipe) -> None:
                 raise InputError(f"{key.name}: {item} is not below {key.metadata['below']}")
     if not recipe.data:
         raise InputError("data: no file or folder given to train on")
-    for entry in getattr(recipe, "languages", None) or ():
+    if isinstance(recipe, JointRecipe) and not recipe.parallel:
+        raise InputError("parallel: no parallel text given to align on")
+    for entry in [*(getattr(recipe, "languages", None) or ()), *(getattr(recipe, "translate", None) or ())]:
         languages.normalize(entry.partition("*")[0])
 
 

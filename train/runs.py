@@ -6,24 +6,22 @@ import dataclasses
 import json
 import logging
 import os
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 from transformers import set_seed
 
 from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import slot_filling, slot_readers
-from train.data import AlignmentSchedule, TaskSchedule, keep_short, read_corpora, resolve, split_times
-from train.recipe import AlignRecipe, Recipe, TaskRecipe
+from train.data import JointSchedule
+from train.recipe import AlignmentOptions, AlignRecipe, JointRecipe, Recipe, TaskRecipe
+from train.sources import alignment_schedule, task_schedule
 from train.trainer import CHECKPOINTS, last_checkpoint
 
 _STARTED = "recipe.json"
-_DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
 
 
 @dataclass
@@ -50,12 +48,9 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     if resume:
         recipe = _as_started(recipe, output)
     data_root = Path(recipe.data_root) if recipe.data_root else None
-    if kind == "align":
-        train_data, dev_data, summary = _alignment_data(recipe, data_root)
-    else:
-        train_data, dev_data, summary = _task_data(recipe, data_root)
+    train_data, dev_data, summary = _DATA[kind](recipe, data_root)
     base = bases.load(recipe.base, dtype=recipe.dtype, report=report)
-    if isinstance(recipe, AlignRecipe):
+    if isinstance(recipe, AlignmentOptions):
         recipe.layer = base.check_layer(recipe.layer, lowest=1) if recipe.layer is not None else base.middle_layer
     set_seed(recipe.seed)
     model = _with_lora(base, recipe)
@@ -136,57 +131,29 @@ def _as_started(recipe: Recipe, output: Path) -> Recipe:
 
 
 def _alignment_data(recipe: AlignRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
-    weights = dict(split_times(entry) for entry in recipe.languages) if recipe.languages is not None else None
-    tags = list(weights) if weights is not None else None
-    shape = {"lines": recipe.lines, "views": recipe.views}
-    corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.data, root, tags)]
-    train = AlignmentSchedule(
-        corpora, steps=recipe.steps * recipe.accumulate, seed=recipe.seed, weights=weights, **shape
-    )
-    dev = None
-    if recipe.dev:
-        dev_corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(recipe.dev, root, tags)]
-        dev = AlignmentSchedule(dev_corpora, steps=recipe.dev_batches, seed=_DEV_SEED, **shape)
-    trained_tags = sorted({tag for corpus in corpora for tag in corpus})
-    return train, dev, {"languages": trained_tags, "lines": [len(next(iter(corpus.values()))) for corpus in corpora]}
+    train, summary = alignment_schedule(recipe, recipe.data, root, steps=recipe.steps * recipe.accumulate)
+    dev = alignment_schedule(recipe, recipe.dev, root, steps=recipe.dev_batches, dev=True)[0] if recipe.dev else None
+    return train, dev, summary
 
 
 def _task_data(recipe: TaskRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
-    inventories: dict[str, list[str]] = {}
-    train, summary = _labelled_commands(recipe.data, root, "train" if recipe.split else None, inventories)
-    schedule = TaskSchedule(
-        train, _example_maker(inventories), rows=recipe.rows, steps=recipe.steps * recipe.accumulate, seed=recipe.seed
-    )
-    dev = None
+    train, summary = task_schedule(recipe, recipe.data, root, steps=recipe.steps * recipe.accumulate)
+    dev = task_schedule(recipe, recipe.dev, root, steps=recipe.dev_batches, dev=True)[0] if recipe.dev else None
+    return train, dev, summary
+
+
+def _joint_data(recipe: JointRecipe, root: Path | None) -> tuple[Dataset, Dataset | None, dict]:
+    steps = recipe.steps * recipe.accumulate
+    of_task, of_align = JointSchedule.shares(recipe.mode, recipe.every, steps)
+    task, task_summary = task_schedule(recipe, recipe.data, root, steps=of_task)
+    align, align_summary = alignment_schedule(recipe, recipe.parallel, root, steps=of_align)
+    train = JointSchedule(task, align, mode=recipe.mode, every=recipe.every, steps=steps)
+    dev: list[Dataset] = []
     if recipe.dev:
-        commands, _ = _labelled_commands(recipe.dev, root, "dev" if recipe.split else None, inventories)
-        dev = TaskSchedule(
-            commands, _example_maker(inventories), rows=recipe.rows, steps=recipe.dev_batches, seed=_DEV_SEED
-        )
-    return schedule, dev, summary
+        dev.append(task_schedule(recipe, recipe.dev, root, steps=recipe.dev_batches, dev=True)[0])
+    if recipe.parallel_dev:
+        dev.append(alignment_schedule(recipe, recipe.parallel_dev, root, steps=recipe.dev_batches, dev=True)[0])
+    return train, ConcatDataset(dev) if dev else None, {"task": task_summary, "align": align_summary}
 
 
-def _labelled_commands(
-    sources: list[str], root: Path | None, split: str | None, inventories: dict[str, list[str]]
-) -> tuple[list[tuple[str, slot_filling.Command]], dict]:
-    """Commands, each with the folder it comes from, whose files share one slot inventory (added to `inventories`)."""
-    found: list[tuple[str, slot_filling.Command]] = []
-    counts: dict[str, int] = {}
-    for source in sources:
-        path, times = split_times(source)
-        file = resolve(path, root)
-        commands = slot_readers.read_folder_or_file(file, split=split)
-        group = str(file if file.is_dir() else file.parent)
-        inventories[group] = sorted({*inventories.get(group, []), *slot_filling.inventory_of(commands)})
-        found.extend([(group, command) for command in commands] * times)
-        counts[source] = len(commands)
-    languages = sorted({command.language for _, command in found})
-    return found, {"languages": languages, "commands": counts}
-
-
-def _example_maker(inventories: dict[str, list[str]]):
-    def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
-        group, command = record
-        return slot_filling.training_example(command, inventories[group], rng)
-
-    return to_example
+_DATA = {"align": _alignment_data, "task": _task_data, "joint": _joint_data}

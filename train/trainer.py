@@ -34,6 +34,9 @@ class ObjectiveTrainer(Trainer):
         self._base, self._recipe = base, recipe
         self._eos = base.tokenizer.eos_token_id
         self.model_accepts_loss_kwargs = False  # the loss is a mean over the micro-batch: divide it by `accumulate`
+        self._loss_of = {"task": self._task_loss, "align": self._alignment_loss}
+        self._weights = {"task": 1.0, "align": getattr(recipe, "align_weight", 1.0)}
+        self._seen: dict[str, list[float]] = {"task": [], "align": []}
         layer = getattr(recipe, "layer", None)
         self._layer = layer
         self._view = decoder_view(base.model, layer) if layer else None
@@ -43,13 +46,28 @@ class ObjectiveTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The loss of one micro-batch, see `train.data` for its form."""
-        loss = self._alignment_loss(inputs) if inputs["objective"] == "align" else self._task_loss(inputs)
+        parts = (
+            {part: inputs[part] for part in ("task", "align")}
+            if inputs["objective"] == "sum"
+            else {inputs["objective"]: inputs}
+        )
+        losses = {name: self._loss_of[name](part) for name, part in parts.items()}
+        for name, value in losses.items():
+            self._seen[name].append(float(value.detach()))
+        loss = sum(self._weights[name] * value for name, value in losses.items())
         if model.training and not math.isfinite(loss.detach().item()):
             raise InputError(
                 f"learning_rate: the loss is {loss.detach().item()} at step {self.state.global_step}; "
                 f"{self._recipe.learning_rate} is too high"
             )
         return loss
+
+    def log(self, logs: dict[str, float], *args, **kwargs) -> None:
+        """As ever, with the mean loss of each objective since the last time, where there are two."""
+        if "loss" in logs and all(self._seen.values()):
+            logs = {**logs, **{f"{name}_loss": sum(values) / len(values) for name, values in self._seen.items()}}
+            self._seen = {name: [] for name in self._seen}
+        super().log(logs, *args, **kwargs)
 
     def _alignment_loss(self, inputs: dict) -> torch.Tensor:
         recipe = self._recipe
@@ -78,13 +96,20 @@ class ObjectiveTrainer(Trainer):
         return task_loss(self._base, prompts, answers)
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
-        """Mean loss over the dev micro-batches."""
+        """Mean loss over the dev micro-batches; of a joint adapter, the sum of both objectives' mean losses."""
         dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
+        training, self._seen = self._seen, {name: [] for name in self._seen}
         with torch.no_grad():
-            losses = [float(self.compute_loss(self.model, dataset[index])) for index in range(len(dataset))]
-        metrics = {f"{metric_key_prefix}_loss": sum(losses) / len(losses)}
+            for index in range(len(dataset)):
+                self.compute_loss(self.model, dataset[index])
+        means = {name: sum(values) / len(values) for name, values in self._seen.items() if values}
+        self._seen = {name: [] for name in self._seen}
+        metrics = {f"{metric_key_prefix}_loss": sum(self._weights[name] * mean for name, mean in means.items())}
+        if len(means) > 1:
+            metrics |= {f"{metric_key_prefix}_{name}_loss": mean for name, mean in means.items()}
         self.log(metrics)
+        self._seen = training
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

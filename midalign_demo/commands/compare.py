@@ -10,7 +10,7 @@ from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.parallel import read_text
 from midalign_demo.tasks import json_generation, slot_filling, translation
-from midalign_demo.tasks.question import Question
+from midalign_demo.tasks.question import Question, check_text
 
 
 def add(commands) -> None:
@@ -47,8 +47,6 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    from midalign_demo.comparison import check_text
-
     text = check_text(arguments.text)
     for option, task in (("slots", slot_filling), ("target", translation), ("schema", json_generation)):
         if getattr(arguments, option) is not None and arguments.task != task.NAME:

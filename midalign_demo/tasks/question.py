@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from midalign_demo.errors import InputError
+
+MAX_CHARACTERS = 1000
+
 
 class Question(Protocol):
     """One text, and what is asked of it."""
@@ -35,3 +39,17 @@ class Example:
 
     question: Question
     gold: Any
+
+
+def check_text(text: str) -> str:
+    """The text, stripped.
+
+    Raises:
+        InputError: it is empty or too long.
+    """
+    text = text.strip()
+    if not text:
+        raise InputError("text: it is empty; type a sentence such as 'Wake me at seven'")
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"text: it has {len(text)} characters, at most {MAX_CHARACTERS} are allowed")
+    return text

@@ -1,19 +1,10 @@
 import random
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from midalign_demo.errors import InputError
-from train.data import (
-    AlignmentSchedule,
-    TaskSchedule,
-    batches_of_similar_length,
-    keep_short,
-    read_corpora,
-    resolve,
-    split_times,
-)
+from train.data import AlignmentSchedule, JointSchedule, TaskSchedule, batches_of_similar_length
 
 TAGS = ["en", "de", "sw", "hi"]
 
@@ -88,14 +79,6 @@ def test_corpora_are_drawn_from_in_proportion_to_their_lines():
     assert drawn == {"a": 75, "b": 25}
 
 
-def test_a_text_written_with_a_star_is_read_that_often(tmp_path):
-    for tag in ("en", "de"):
-        (tmp_path / f"{tag}.txt").write_text("".join(f"{tag} {number}\n" for number in range(9)), encoding="utf-8")
-    corpora = read_corpora([f"{tmp_path}:2-4*3", str(tmp_path)], None, ["de"])
-    assert [len(corpus["en"]) for corpus in corpora] == [3, 3, 3, 9]
-    assert corpora[0] == {"en": ["en 1", "en 2", "en 3"], "de": ["de 1", "de 2", "de 3"]}
-
-
 def test_a_corpus_without_english_is_aligned_with_its_first_language():
     for item in items(schedule([corpus(8, ["de", "sw"])], steps=3)):
         assert item["languages"] == ["de", "sw"]
@@ -163,36 +146,29 @@ def test_batches_are_alike_in_length_and_a_rest_is_left_out():
     assert max(spreads) <= 4
 
 
-def test_sources_may_name_a_range_of_lines(parallel_folder):
-    [whole, part, rest] = read_corpora([str(parallel_folder), f"{parallel_folder}:3-5", f"{parallel_folder}:47-"],
-                                       None, None)  # fmt: skip
-    assert len(whole["en"]) == 48
-    assert part == {tag: lines[2:5] for tag, lines in whole.items()}
-    assert rest["sw"] == whole["sw"][46:]
+def joint(mode: str, steps: int, every: int = 3) -> list[dict]:
+    of_task, of_align = JointSchedule.shares(mode, every, steps)
+    task, align = tasks(list("abcdefghi"), steps=of_task), schedule([corpus(20)], steps=of_align)
+    together = JointSchedule(task, align, mode=mode, every=every, steps=steps)
+    assert len(together) == steps
+    found = items(together)
+    if mode != "sum":  # each schedule is used up, in its order
+        assert [item for item in found if item["objective"] == "task"] == items(task)
+        assert [item for item in found if item["objective"] == "align"] == items(align)
+    return found
 
 
-def test_languages_beside_english_can_be_chosen(parallel_folder):
-    root, name = parallel_folder.parent, parallel_folder.name
-    assert set(read_corpora([name], root, ["sw"])[0]) == {"en", "sw"}
-    with pytest.raises(InputError, match="languages: fr, hi not in any of"):
-        read_corpora([name], root, ["sw", "fr", "hi"])
+def test_objectives_alternate_with_the_task_first():
+    assert [item["objective"] for item in joint("alternate", 5)] == ["task", "align", "task", "align", "task"]
 
 
-def test_paths_start_from_the_root_unless_they_are_absolute(tmp_path):
-    assert resolve("a/b", tmp_path) == tmp_path / "a" / "b"
-    assert resolve("a", None) == Path("a")
-    assert resolve(str(tmp_path), Path("other")) == tmp_path
+def test_alignment_comes_after_every_few_micro_batches_of_the_task():
+    kinds = [item["objective"] for item in joint("every", 9)]
+    assert kinds == ["task", "task", "task", "align"] * 2 + ["task"]
 
 
-def test_keep_short_drops_long_lines_in_all_languages():
-    text = {"en": ["a" * 5, "a" * 6, "a"], "de": ["eins", "zwei", "drei" * 9]}
-    assert keep_short(text, 5) == {"en": ["a" * 5, "a"], "de": ["eins", "drei" * 9]}
-    assert keep_short(text, None) == text
-
-
-def test_split_times_reads_how_often_an_entry_counts():
-    assert split_times("sw*4") == ("sw", 4)
-    assert split_times("de") == ("de", 1)
-    for bad in ("sw*", "sw*0", "sw*x", "sw*-1", "sw*1.5"):
-        with pytest.raises(InputError, match="is not of the form"):
-            split_times(bad)
+def test_both_objectives_may_share_a_step():
+    found = joint("sum", 4)
+    assert {item["objective"] for item in found} == {"sum"}
+    assert [item["task"] for item in found] == items(tasks(list("abcdefghi"), steps=4))
+    assert [item["align"] for item in found] == items(schedule([corpus(20)], steps=4))

@@ -3,7 +3,7 @@ from importlib.resources import files
 import pytest
 
 from midalign_demo.errors import InputError
-from train.recipe import KINDS, AlignRecipe, TaskRecipe, build
+from train.recipe import KINDS, AlignRecipe, JointRecipe, TaskRecipe, build
 
 SHIPPED = sorted(file.name.removesuffix(".yaml") for file in (files("train") / "recipes").iterdir())
 
@@ -56,7 +56,7 @@ def test_shipped_recipes_load(name):
 
 
 def test_shipped_recipes_are_there():
-    assert {"align-1", "align-2", "align-gentle", "slot-filling"} <= set(SHIPPED)
+    assert {"align", "slot-filling"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_options_are_checked_as_the_file_is():
 
 
 def test_kinds_are_the_commands():
-    assert list(KINDS.items()) == [("align", AlignRecipe), ("task", TaskRecipe)]
+    assert list(KINDS.items()) == [("align", AlignRecipe), ("task", TaskRecipe), ("joint", JointRecipe)]

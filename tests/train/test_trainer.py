@@ -183,12 +183,12 @@ def test_resuming_without_a_checkpoint_starts_from_the_first_step(align, tmp_pat
 
 def test_early_stopping_leaves_the_best_steps_weights(align, tmp_path, capfd, monkeypatch):
     scripted = iter([3.0, 1.0, 2.0, 2.5, 9.0, 9.0])
-    compute_loss = ObjectiveTrainer.compute_loss
+    alignment_loss = ObjectiveTrainer._alignment_loss
 
-    def compute(self, model, inputs, **options):
-        return compute_loss(self, model, inputs, **options) if model.training else torch.tensor(next(scripted))
+    def compute(self, inputs):
+        return alignment_loss(self, inputs) if self.model.training else torch.tensor(next(scripted))
 
-    monkeypatch.setattr(ObjectiveTrainer, "compute_loss", compute)
+    monkeypatch.setattr(ObjectiveTrainer, "_alignment_loss", compute)
     output = tmp_path / "run"
     summary = train(align(output, steps=24, patience=2, **{"dev-batches": 1}), capfd)
     assert (summary["steps"], summary["best_step"], summary["dev_loss"]) == (16, 8, 1.0)
@@ -299,3 +299,30 @@ def test_a_run_can_start_from_an_adapter(align, tmp_path, capfd):
     for key, value in first.items():
         assert torch.allclose(value.float(), second[key].float(), atol=1e-3)
     assert dev_losses(tmp_path / "second")[0] < dev_losses(tmp_path / "first")[0]
+
+
+@pytest.mark.parametrize("mode", ["alternate", "every", "sum"])
+def test_a_joint_adapter_learns_both_objectives(tmp_path, capfd, base_folder, slots_file, parallel_folder, mode):
+    output = tmp_path / "run"
+    options = {
+        "base": base_folder, "dtype": "float32", "data": slots_file, "dev": slots_file, "mode": mode, "every": 2,
+        "parallel": f"{parallel_folder}:1-36", "parallel-dev": f"{parallel_folder}:37-", "rows": 4, "lines": 6,
+        "steps": 36, "dev-every": 12, "dev-batches": 2, "learning-rate": 0.01,
+    }  # fmt: skip
+    parts = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
+    train(["joint", "--output", str(output), "--json", *parts], capfd)
+    history = json.loads((output / "training.json").read_text())["history"]
+    for name in ("task_loss", "align_loss", "eval_task_loss", "eval_align_loss"):
+        values = [entry[name] for entry in history if name in entry]
+        assert len(values) == 3
+        assert values[-1] < values[0]
+    for entry in history:
+        if "eval_loss" in entry:
+            assert entry["eval_loss"] == pytest.approx(entry["eval_task_loss"] + entry["eval_align_loss"])
+    weights = load_file(output / WEIGHTS)
+    assert any(".layers.3." in name for name in weights)  # above the aligned layer the task has weights
+
+
+def test_a_joint_run_needs_parallel_text(tmp_path, capfd, base_folder, slots_file):
+    error = refused(["joint", "--output", str(tmp_path / "run"), "--data", str(slots_file)], capfd)
+    assert "parallel: no parallel text given" in error

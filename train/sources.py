@@ -1,0 +1,165 @@
+"""What a recipe's `data` and `dev` name, read into schedules of micro-batches."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from midalign_demo import parallel
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import json_generation, json_readers, slot_filling, slot_readers, translation
+from train.data import AlignmentSchedule, TaskSchedule, anchor_of
+from train.recipe import AlignmentOptions, TaskRecipe
+
+_DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
+
+
+def alignment_schedule(
+    recipe: AlignmentOptions, sources: list[str], root: Path | None, *, steps: int, dev: bool = False
+) -> tuple[AlignmentSchedule, dict]:
+    """Micro-batches of parallel sentences, and what they are drawn from.
+
+    Raises:
+        InputError: see `read_corpora` and `AlignmentSchedule`.
+    """
+    weights = dict(split_times(entry) for entry in recipe.languages) if recipe.languages is not None else None
+    tags = list(weights) if weights is not None else None
+    corpora = [keep_short(corpus, recipe.longest) for corpus in read_corpora(sources, root, tags)]
+    schedule = AlignmentSchedule(
+        corpora, lines=recipe.lines, views=recipe.views, steps=steps,
+        seed=_DEV_SEED if dev else recipe.seed, weights=None if dev else weights,
+    )  # fmt: skip
+    trained = sorted({tag for corpus in corpora for tag in corpus})
+    return schedule, {"languages": trained, "lines": [len(next(iter(corpus.values()))) for corpus in corpora]}
+
+
+def task_schedule(
+    recipe: TaskRecipe, sources: list[str], root: Path | None, *, steps: int, dev: bool = False
+) -> tuple[TaskSchedule, dict]:
+    """Micro-batches of a task's examples, and what they are drawn from.
+
+    Raises:
+        InputError: see the readers of the task's data.
+    """
+    read = {slot_filling.NAME: _commands, json_generation.NAME: _documents, translation.NAME: _translations}
+    records, to_example, summary = read[recipe.task](recipe, sources, root, dev)
+    schedule = TaskSchedule(records, to_example, rows=recipe.rows, steps=steps, seed=_DEV_SEED if dev else recipe.seed)
+    return schedule, summary
+
+
+def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
+    """Commands, each with the folder it comes from, whose files share one slot inventory."""
+    found: list[tuple[str, slot_filling.Command]] = []
+    counts: dict[str, int] = {}
+    inventories: dict[str, set[str]] = {}
+
+    def group_of(file: Path) -> str:
+        return str(file if file.is_dir() else file.parent)
+
+    # The inventory is that of all files of a folder, so that dev prompts list the slots that training prompts do.
+    for file in {resolve(split_times(source)[0], root) for source in [*recipe.data, *recipe.dev]}:
+        names = slot_filling.inventory_of(slot_readers.read_folder_or_file(file))
+        inventories.setdefault(group_of(file), set()).update(names)
+    for source in sources:
+        path, times = split_times(source)
+        file = resolve(path, root)
+        split = ("dev" if dev else "train") if recipe.split else None
+        commands = slot_readers.read_folder_or_file(file, split=split)
+        found.extend([(group_of(file), command) for command in commands] * times)
+        counts[source] = len(commands)
+
+    def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
+        group, command = record
+        return slot_filling.training_example(command, sorted(inventories[group]), rng)
+
+    return found, to_example, {"languages": sorted({command.language for _, command in found}), "commands": counts}
+
+
+def _documents(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
+    found: list[json_readers.Document] = []
+    counts: dict[str, int] = {}
+    for source in sources:
+        path, times = split_times(source)
+        documents = json_readers.read_folder_or_file(resolve(path, root))
+        found.extend(documents * times)
+        counts[source] = len(documents)
+
+    def to_example(document: json_readers.Document, rng: random.Random) -> tuple[str, str]:
+        return json_generation.Question(document.text).prompt(), json_generation.answer(document.entities)
+
+    return found, to_example, {"languages": sorted({document.language for document in found}), "texts": counts}
+
+
+def _translations(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
+    """Lines in all their languages; the direction is drawn anew each time, half of them into the anchor language."""
+    corpora = read_corpora(sources, root, recipe.translate)
+    found = [
+        {tag: lines[row] for tag, lines in corpus.items()}
+        for corpus in corpora
+        for row in range(len(next(iter(corpus.values()))))
+    ]
+
+    def to_example(line: dict[str, str], rng: random.Random) -> tuple[str, str]:
+        anchor = anchor_of(line)
+        other = rng.choice([tag for tag in line if tag != anchor])
+        source, target = (other, anchor) if rng.random() < 0.5 else (anchor, other)
+        return translation.Question(line[source], source, target).prompt(), translation.answer(line[target])
+
+    tags = sorted({tag for corpus in corpora for tag in corpus})
+    return found, to_example, {"languages": tags, "lines": [len(next(iter(corpus.values()))) for corpus in corpora]}
+
+
+def read_corpora(
+    sources: Sequence[str], root: Path | None, languages: Sequence[str] | None
+) -> list[dict[str, list[str]]]:
+    """Read parallel texts written as `PATH` or `PATH:FIRST-LAST` (lines counted from 1, both included).
+
+    A trailing `*N` takes the text N times.
+
+    Args:
+        root: the folder that relative paths start from; default: the working directory.
+        languages: tags to keep beside the anchor; each corpus may have only some of them.
+
+    Raises:
+        InputError: see `midalign_demo.parallel.read`; or a language that no corpus has.
+    """
+    corpora = []
+    for source in sources:
+        name, times = split_times(source)
+        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)
+        path, first, last = match.groups()
+        corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
+        if languages is not None:
+            corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
+        corpora.extend([corpus] * times)
+    missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
+    if missing:
+        raise InputError(f"languages: {', '.join(missing)} not in any of {', '.join(sources)}")
+    return corpora
+
+
+def split_times(entry: str) -> tuple[str, int]:
+    """`X*3` -> `("X", 3)`; `X` -> `("X", 1)`.
+
+    Raises:
+        InputError: what follows the star is not a whole number above 0.
+    """
+    name, star, times = entry.partition("*")
+    if star and not (times.isdecimal() and int(times) > 0):
+        raise InputError(f"{entry!r} is not of the form X or X*N with N a whole number above 0")
+    return name, int(times or 1)
+
+
+def resolve(path: str, root: Path | None) -> Path:
+    """The path, from `root` where it is relative."""
+    return Path(root or ".", path).expanduser()
+
+
+def keep_short(corpus: dict[str, list[str]], longest: int | None) -> dict[str, list[str]]:
+    """Only the lines whose English side has at most `longest` characters; all if None."""
+    if longest is None:
+        return corpus
+    kept = [row for row, line in enumerate(corpus[anchor_of(corpus)]) if len(line) <= longest]
+    return {tag: [lines[row] for row in kept] for tag, lines in corpus.items()}
