@@ -58,9 +58,19 @@ def contrastive_loss(
     return torch.stack(losses).mean()
 
 
-def drop_tokens(token_ids: Sequence[list[int]], share: float, rng: random.Random) -> list[list[int]]:
-    """The sentences without about `share` of their tokens, each left out independently; never all of a sentence."""
-    return [[token for token in ids if rng.random() >= share] or ids for ids in token_ids]
+def drop_tokens(
+    token_ids: Sequence[list[int]], share: float, rng: random.Random, *, before: int = 0
+) -> list[list[int]]:
+    """The sentences without about `share` of their tokens, each left out independently; never all of a sentence.
+
+    Args:
+        before: how many tokens at the start stand for no word and stay, such as BOS.
+    """
+    kept = []
+    for ids in token_ids:
+        words = [token for token in ids[before:] if rng.random() >= share]
+        kept.append(ids[:before] + (words or ids[before:]))
+    return kept
 
 
 def embed_for_training(

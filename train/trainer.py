@@ -74,7 +74,8 @@ class ObjectiveTrainer(Trainer):
         sentences = [sentence for view in inputs["sentences"] for sentence in view]
         token_ids = tokenize(self._base, sentences)
         if recipe.token_dropout and self.model.training:
-            token_ids = drop_tokens(token_ids, recipe.token_dropout, random.Random(inputs["seed"]))
+            rng = random.Random(inputs["seed"])
+            token_ids = drop_tokens(token_ids, recipe.token_dropout, rng, before=len(self._base.bos))
         options = {"include_bos": recipe.include_bos}
         if recipe.preserve:
             options["unadapted"] = self.model.disable_adapter

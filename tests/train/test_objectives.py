@@ -192,3 +192,9 @@ def test_tokens_are_dropped_at_random_in_about_the_share_and_never_all():
     assert all(ids == sorted(ids) for ids in dropped)
     assert sum(len(ids) for ids in dropped[:40]) == pytest.approx(0.8 * 2000, rel=0.05)
     assert dropped[40:] == [[7]] * 40
+
+
+def test_bos_is_never_dropped_nor_the_only_token_left():
+    sentences = [[1, 5, 6], [1, 7]] * 100
+    dropped = drop_tokens(sentences, 0.9, random.Random(0), before=1)
+    assert all(ids[0] == 1 and len(ids) > 1 for ids in dropped)
