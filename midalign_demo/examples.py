@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from midalign_demo import parallel
+from midalign_demo import hub_data, parallel
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation, json_readers, slot_filling, slot_readers, translation
 from midalign_demo.tasks.question import Example
@@ -26,6 +26,7 @@ def read_examples(
     """Read labelled data; docs/formats.md names the forms.
 
     Args:
+        path: a file, a folder, or a data set of the hub, see `midalign_demo.hub_data`.
         language: only this language (for a file that names none, its language); of a translation, the source.
         target: of a translation; may be `en` with `language` None: every other language into it.
         slots: those listed in the prompts of slot filling; default: those in the data.
@@ -35,7 +36,6 @@ def read_examples(
     Raises:
         InputError: nothing there, a form that does not fit, or no example left.
     """
-    path = Path(path)
     if task == slot_filling.NAME:
         examples = _commands(path, language, slots, split)
     elif task == translation.NAME:
@@ -60,8 +60,31 @@ def _languages_in(groups: Mapping[tuple, int]) -> str:
     return ", ".join(sorted({language for language, _ in groups}))
 
 
-def _commands(path: Path, language: str | None, slots: Sequence[str] | None, split: str | None) -> list[Example]:
-    commands = slot_readers.read_folder_or_file(path, split=split, language=language if path.is_file() else None)
+def read_commands(path: str | Path, *, language: str | None = None, split: str | None = None):
+    """Labelled commands of a file, a folder or the hub, see `midalign_demo.tasks.slot_readers`."""
+    if hub_data.is_hub(path):
+        found = hub_data.commands(path)
+        return [command for command in found if split is None or slot_readers.split_of(command.id) == split]
+    named = language if Path(path).is_file() else None
+    return slot_readers.read_folder_or_file(path, split=split, language=named)
+
+
+def read_documents(path: str | Path, *, language: str | None = None):
+    """Texts with entities of a file, a folder or the hub, see `midalign_demo.tasks.json_readers`."""
+    if hub_data.is_hub(path):
+        return hub_data.documents(path)
+    return json_readers.read_folder_or_file(path, language=language if Path(path).is_file() else None)
+
+
+def read_parallel(path: str | Path, languages: Sequence[str] | None = None, **lines) -> dict[str, list[str]]:
+    """Parallel text of a folder, a file or the hub, see `midalign_demo.parallel.read`."""
+    if hub_data.is_hub(path):
+        return parallel.select(hub_data.parallel_text(path), path, languages, **lines)
+    return parallel.read(path, languages, **lines)
+
+
+def _commands(path: str | Path, language: str | None, slots: Sequence[str] | None, split: str | None) -> list[Example]:
+    commands = read_commands(path, language=language, split=split)
     if language:
         commands = [command for command in commands if command.language == language]
         if not commands:
@@ -73,8 +96,8 @@ def _commands(path: Path, language: str | None, slots: Sequence[str] | None, spl
     ]
 
 
-def _translations(path: Path, language: str | None, target: str | None) -> list[Example]:
-    corpus = parallel.read(path)
+def _translations(path: str | Path, language: str | None, target: str | None) -> list[Example]:
+    corpus = read_parallel(path)
     if language is None and target is None:
         raise InputError("language: none given; name the source, the target, or both (--language de --target en)")
     for tag in (language, target):
@@ -91,8 +114,8 @@ def _translations(path: Path, language: str | None, target: str | None) -> list[
     ]
 
 
-def _documents(path: Path, language: str | None) -> list[Example]:
+def _documents(path: str | Path, language: str | None) -> list[Example]:
     return [
         Example(json_generation.Question(document.text, document.language), document.entities)
-        for document in json_readers.read_folder_or_file(path, language=language if path.is_file() else None)
+        for document in read_documents(path, language=language)
     ]

@@ -43,6 +43,22 @@ def read(
         raise InputError(
             f"parallel text: {str(path)!r} is not a folder of <language>.txt files, a .jsonl or a .tsv file"
         )
+    return select(corpus, path, languages, first=first, last=last)
+
+
+def select(
+    corpus: dict[str, list[str]],
+    path: str | Path,
+    languages: Sequence[str] | None = None,
+    *,
+    first: int = 1,
+    last: int | None = None,
+) -> dict[str, list[str]]:
+    """Some languages and lines of a text; see `read`, also for what is checked.
+
+    Args:
+        path: where the text comes from, for the messages.
+    """
     if languages is not None:
         _check_present(languages, corpus, path)
         corpus = {tag: corpus[tag] for tag in languages}
@@ -70,7 +86,7 @@ def _read_folder(folder: Path, languages: Sequence[str] | None) -> dict[str, lis
     return {tag: read_lines(files[tag]) for tag in languages or files}
 
 
-def _check_present(wanted: Sequence[str], present: Collection[str], path: Path) -> None:
+def _check_present(wanted: Sequence[str], present: Collection[str], path: str | Path) -> None:
     missing = [tag for tag in wanted if tag not in present]
     if missing:
         raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(present))}")

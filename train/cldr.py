@@ -1,4 +1,4 @@
-"""Emoji names and keywords of Unicode CLDR as parallel vocabulary: `python -m train.cldr ARCHIVE OUT --languages ..`.
+"""Emoji names and keywords of Unicode CLDR as parallel vocabulary.
 
 Some 1,960 concepts in more than a hundred languages, a line each, such as "derelict house: home".
 For languages whose parallel text is short, they add words that it doesn't have. The archive is what
@@ -7,18 +7,13 @@ For languages whose parallel text is short, they add words that it doesn't have.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
-from midalign_demo import languages
-from midalign_demo.commandline import Parser, comma_list, run
 from midalign_demo.errors import InputError
-from train.data import ENGLISH
 
 _MEMBER = "package/annotations/{tag}/annotations.json"
 
@@ -78,32 +73,3 @@ def write_parallel(corpus: dict[str, list[str]], output: str | Path) -> None:
         for tag, lines in corpus.items():
             (draft / f"{tag}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
         os.replace(draft, output)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = Parser(prog="python -m train.cldr", description="Emoji names and keywords as parallel text.")
-    parser.add_argument("archive", metavar="ARCHIVE", help=".tgz of the npm package cldr-annotations-full")
-    parser.add_argument("output", metavar="OUT", help="folder to write, one <language>.txt each")
-    parser.add_argument(
-        "--languages", type=_tags, required=True, metavar="TAGS", help="such as am,cy,sw; English is always there"
-    )
-    arguments = parser.parse_args(argv)
-
-    def command() -> None:
-        corpus = read_annotations(arguments.archive, [ENGLISH, *(t for t in arguments.languages if t != ENGLISH)])
-        write_parallel(corpus, arguments.output)
-        print(f"{arguments.output}: {len(corpus[ENGLISH])} lines in {', '.join(corpus)}")
-
-    return run("python -m train.cldr", command)
-
-
-def _tags(text: str) -> list[str]:
-    try:
-        return [languages.normalize(tag) for tag in comma_list(text)]
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

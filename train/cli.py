@@ -1,7 +1,8 @@
-"""`midalign-train align|task`: train an adapter. The same as `python -m train`."""
+"""`midalign-train align|task|joint|data`: train an adapter, or make data to train on. Also `python -m train`."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import json
@@ -11,12 +12,16 @@ from pathlib import Path
 
 from midalign_demo.commandline import Parser
 from midalign_demo.commandline import run as run_command
+from train.make_data import add as add_data
+from train.make_data import make as make_data
 from train.recipe import KINDS, Recipe, add_options, build
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = vars(_parser().parse_args(argv))
+    if arguments["kind"] == "data":
+        return run_command("midalign-train", lambda: make_data(argparse.Namespace(**arguments)))
     kind, recipe_name = arguments.pop("kind"), arguments.pop("recipe")
     output, resume, as_json = Path(arguments.pop("output")), arguments.pop("resume"), arguments.pop("json")
 
@@ -36,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="midalign-train", description="Train a LoRA adapter.")
+    parser = Parser(prog="midalign-train", description="Train a LoRA adapter, or make data to train on.")
     kinds = parser.add_subparsers(dest="kind", required=True)
     for kind, recipe in KINDS.items():
         sub = kinds.add_parser(kind, help=recipe.__doc__.split("\n")[0], description=recipe.__doc__)
@@ -47,6 +52,7 @@ def _parser() -> Parser:
         sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
         sub.add_argument("--json", action="store_true", help="print one JSON document on stdout")
         add_options(sub, recipe)
+    add_data(kinds)
     return parser
 
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from midalign_demo import parallel
+from midalign_demo import hub_data
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import json_generation, json_readers, slot_filling, slot_readers, translation
+from midalign_demo.examples import read_commands, read_documents, read_parallel
+from midalign_demo.tasks import json_generation, json_readers, slot_filling, translation
 from train.data import AlignmentSchedule, TaskSchedule, anchor_of
 from train.recipe import AlignmentOptions, TaskRecipe
 
@@ -55,18 +56,18 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
     counts: dict[str, int] = {}
     inventories: dict[str, set[str]] = {}
 
-    def group_of(file: Path) -> str:
-        return str(file if file.is_dir() else file.parent)
+    def group_of(file: Path | str) -> str:
+        return str(file if hub_data.is_hub(file) or file.is_dir() else file.parent)
 
     # The inventory is that of all files of a folder, so that dev prompts list the slots that training prompts do.
     for file in {resolve(split_times(source)[0], root) for source in [*recipe.data, *recipe.dev]}:
-        names = slot_filling.inventory_of(slot_readers.read_folder_or_file(file))
+        names = slot_filling.inventory_of(read_commands(file))
         inventories.setdefault(group_of(file), set()).update(names)
     for source in sources:
         path, times = split_times(source)
         file = resolve(path, root)
         split = ("dev" if dev else "train") if recipe.split else None
-        commands = slot_readers.read_folder_or_file(file, split=split)
+        commands = read_commands(file, split=split)
         found.extend([(group_of(file), command) for command in commands] * times)
         counts[source] = len(commands)
 
@@ -82,7 +83,7 @@ def _documents(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: b
     counts: dict[str, int] = {}
     for source in sources:
         path, times = split_times(source)
-        documents = json_readers.read_folder_or_file(resolve(path, root))
+        documents = read_documents(resolve(path, root))
         found.extend(documents * times)
         counts[source] = len(documents)
 
@@ -128,9 +129,9 @@ def read_corpora(
     corpora = []
     for source in sources:
         name, times = split_times(source)
-        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)
+        match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)  # a range of lines behind the path
         path, first, last = match.groups()
-        corpus = parallel.read(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
+        corpus = read_parallel(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
         if languages is not None:
             corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
         corpora.extend([corpus] * times)
@@ -152,9 +153,9 @@ def split_times(entry: str) -> tuple[str, int]:
     return name, int(times or 1)
 
 
-def resolve(path: str, root: Path | None) -> Path:
-    """The path, from `root` where it is relative."""
-    return Path(root or ".", path).expanduser()
+def resolve(path: str, root: Path | None) -> Path | str:
+    """The path, from `root` where it is relative; names of data sets of the hub stay as they are."""
+    return path if hub_data.is_hub(path) else Path(root or ".", path).expanduser()
 
 
 def keep_short(corpus: dict[str, list[str]], longest: int | None) -> dict[str, list[str]]:

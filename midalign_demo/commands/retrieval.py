@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from midalign_demo import bases, languages, parallel
+from midalign_demo import bases, languages
 from midalign_demo.commandline import comma_list, positive, progress_bar
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
+from midalign_demo.examples import read_parallel
 from midalign_demo.retrieval import SCORES, retrieval_table
 from midalign_demo.tasks import slot_filling
 
@@ -34,7 +35,7 @@ def add(commands) -> None:
 def retrieval(arguments: argparse.Namespace) -> None:
     tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
     last = arguments.first + arguments.limit - 1 if arguments.limit else None
-    corpus = parallel.read(arguments.path, tags, first=arguments.first, last=last)
+    corpus = read_parallel(arguments.path, tags, first=arguments.first, last=last)
     if len(corpus) < 2:
         raise InputError(f"languages: {', '.join(corpus)} given; retrieval needs at least two")
 

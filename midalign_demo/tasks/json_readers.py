@@ -70,7 +70,7 @@ def _read_iob2(path: Path, language: str) -> list[Document]:
     for number, line in enumerate([*read_text(path).replace("\r\n", "\n").split("\n"), ""], start=1):
         if not line.strip():
             if rows:
-                documents.append(_document(language, text, rows))
+                documents.append(document_of(language, text, rows))
             rows, text = [], None
         elif line.startswith("#"):
             name, _, value = line[1:].partition("=")
@@ -85,8 +85,13 @@ def _read_iob2(path: Path, language: str) -> list[Document]:
     return documents
 
 
-def _document(language: str, text: str | None, rows: list[tuple[str, str]]) -> Document:
-    """A text with its entities as the text spells them: without spaces where it has none."""
+def document_of(language: str, text: str | None, rows: list[tuple[str, str]]) -> Document:
+    """A text with its entities as the text spells them: without spaces where it has none.
+
+    Args:
+        text: None where there are only the words.
+        rows: words with their IOB2 tags.
+    """
     text = text or " ".join(word for word, _ in rows)
     entities: list[Entity] = []
     at, start, kind = 0, 0, None

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from midalign_demo import parallel
-from train import cldr
+from train import cldr, cli
 
 NAMES = {
     "en": {"🏠": ("house", ["building", "house", "home"]), "🐇": ("rabbit", ["rabbit"]), "🪃": ("boomerang", [])},
@@ -29,6 +29,10 @@ def archive(tmp_path):
     return path
 
 
+def command(archive, output, tags: str, *options: str) -> int:
+    return cli.main(["data", "cldr", "--archive", str(archive), "--output", str(output), "--languages", tags, *options])
+
+
 def test_lines_are_concepts_named_in_all_languages_with_keywords_that_say_more(archive):
     assert cldr.read_annotations(archive, ["en", "cy"]) == {
         "en": ["house: building, home", "rabbit"],
@@ -39,8 +43,8 @@ def test_lines_are_concepts_named_in_all_languages_with_keywords_that_say_more(a
 
 def test_the_command_writes_parallel_text_with_english(archive, tmp_path, capsys):
     output = tmp_path / "new" / "cldr"
-    assert cldr.main([str(archive), str(output), "--languages", "cy,am"]) == 0
-    assert "2 lines in en, cy, am" in capsys.readouterr().out
+    assert command(archive, output, "cy,am", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"output": str(output), "counts": {"en": 2, "cy": 2, "am": 2}}
     corpus = parallel.read(output)
     assert set(corpus) == {"en", "cy", "am"}
     assert corpus["am"] == ["የቤት ግንባታ", "ጥንቸል"]
@@ -50,7 +54,7 @@ def test_the_command_writes_parallel_text_with_english(archive, tmp_path, capsys
 def test_an_existing_folder_is_left_alone(archive, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "en.txt").write_text("kept\n")
-    assert cldr.main([str(archive), str(tmp_path / "mine"), "--languages", "cy"]) == 2
+    assert command(archive, tmp_path / "mine", "cy") == 2
     assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "mine" / "en.txt").read_text() == "kept\n"
 
@@ -66,7 +70,7 @@ def test_an_existing_folder_is_left_alone(archive, tmp_path, capsys):
 def test_what_cannot_be_read_is_one_line(archive, tmp_path, capsys, make, tags, expected):
     if make:
         make(archive)
-    assert cldr.main([str(archive), str(tmp_path / "out"), "--languages", tags]) == 2
+    assert command(archive, tmp_path / "out", tags) == 2
     error = capsys.readouterr().err
     assert expected in error
     assert error.count("\n") == 1
@@ -75,5 +79,5 @@ def test_what_cannot_be_read_is_one_line(archive, tmp_path, capsys, make, tags, 
 
 def test_a_word_that_is_no_language_is_refused(archive, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        cldr.main([str(archive), str(tmp_path / "out"), "--languages", "welsh!"])
+        command(archive, tmp_path / "out", "welsh!")
     assert "welsh!" in capsys.readouterr().err

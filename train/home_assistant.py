@@ -1,0 +1,244 @@
+"""Labelled voice commands, sampled from Home Assistant's sentence templates.
+
+`home-assistant-intents` has templates such as `turn on [the] {name} in [the] {area}` in more than sixty languages;
+`hassil` parses them. A command is one way through a template, drawn at random; the words that fill a `{list}` are its
+slot's value. Lists that the templates leave to the household (rooms, devices) come from `home_assistant_lists.json`
+or from the user; sentences with a list that has no words are left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from midalign_demo import languages
+from midalign_demo.errors import InputError
+
+# Our tag -> the package's, where they differ.
+_FILES = {"zh": "zh-CN", "sr-Cyrl": "sr"}
+# Lists of the templates that are filled from one of ours.
+_SAME = {"shopping_list_item": "item", "todo_list_item": "item"}
+# Kinds of devices that the list `name` has names for. Others have lists of their own, such as `name/todo`.
+_DEVICES = frozenset({"light", "fan", "switch", "media_player", "climate"})
+_TRIES = 40  # drawn for each command asked for, before a language counts as used up
+
+Lists = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A command with its slots: name and value, in the order of the text.
+
+    Attributes:
+        template: a checksum of the template it comes from, which tells apart those of an intent.
+    """
+
+    intent: str
+    template: int
+    text: str
+    slots: tuple[tuple[str, str], ...]
+
+
+class _NoWords(Exception):
+    """The sentence needs a list that has no words."""
+
+
+def sample_commands(tag: str, count: int, *, lists: Lists | None = None, seed: int = 1) -> list[Sampled]:
+    """Draw distinct commands in a language; fewer than `count` where its templates have no more.
+
+    Args:
+        tag: BCP 47 tag.
+        lists: words for `area`, `floor`, `name`, `item` and any other list of the templates, and names of kinds of
+            devices as `name/todo`; default: our own.
+
+    Raises:
+        InputError: no templates in the language, or packages that are not installed.
+    """
+    from hassil.intents import Intents
+
+    intents = Intents.from_dict(_templates(tag))
+    words = {**default_lists().get(tag, {}), **(lists or {})}
+    rng = random.Random(f"{seed}/{tag}")
+    found: dict[str, Sampled] = {}
+    names = sorted(intents.intents)
+    for _ in range(count * _TRIES):
+        if len(found) == count:
+            break
+        intent = intents.intents[rng.choice(names)]
+        data = rng.choice(intent.data)
+        sentence = rng.choice(data.sentences)
+        walk = _Walk(
+            rules={**intents.expansion_rules, **data.expansion_rules},
+            lists={**intents.slot_lists, **data.slot_lists},
+            words={**words, "name": _names(words, data.requires_context.get("domain"))},
+            language=tag,
+            rng=rng,
+        )
+        try:
+            pieces = list(walk.through(sentence.expression))
+        except _NoWords:
+            continue
+        text = _tidy("".join(piece for piece, _ in pieces))
+        slots = tuple((slot, piece) for piece, slot in pieces if slot and piece)
+        if text:
+            template = zlib.crc32(repr(sentence.text).encode())
+            found.setdefault(text, Sampled(intent.name, template, text, slots))
+    return list(found.values())
+
+
+def _names(words: Lists, domain: str | Sequence[str] | None) -> Sequence[str]:
+    """Device names for a sentence about a kind of device: a to-do list is not called `radio`."""
+    domains = [domain] if isinstance(domain, str) else list(domain or ())
+    own = [word for kind in domains for word in words.get(f"name/{kind}", ())]
+    if own or (domains and not _DEVICES.intersection(domains)):
+        return own
+    return words.get("name", ())
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """One way through a template at a time: pieces of text, each with its slot's name or None."""
+
+    rules: Mapping
+    lists: Mapping
+    words: Lists
+    language: str
+    rng: random.Random
+
+    def through(self, expression) -> Iterator[tuple[str, str | None]]:
+        from hassil import expression as kinds
+
+        if isinstance(expression, kinds.TextChunk):
+            yield expression.original_text, None
+        elif isinstance(expression, kinds.Alternative):
+            yield from self.through(self.rng.choice(expression.items))
+        elif isinstance(expression, kinds.Permutation):
+            for item in self.rng.sample(expression.items, len(expression.items)):
+                yield from self.through(item)
+                yield " ", None
+        elif isinstance(expression, kinds.Group):
+            for item in expression.items:
+                yield from self.through(item)
+        elif isinstance(expression, kinds.RuleReference):
+            if expression.rule_name not in self.rules:
+                raise _NoWords
+            yield from self.through(self.rules[expression.rule_name].expression)
+        else:
+            value = "".join(text for text, _ in self._value(expression.list_name))
+            yield _tidy(value), expression.slot_name
+
+    def _value(self, name: str) -> Iterator[tuple[str, str | None]]:
+        from hassil.intents import RangeSlotList, TextSlotList
+
+        slot_list = self.lists.get(name)
+        own = self.words.get(_SAME.get(name, name))
+        if own:
+            yield self.rng.choice(list(own)), None
+        elif isinstance(slot_list, TextSlotList) and slot_list.values:
+            yield from self.through(self.rng.choice(slot_list.values).text_in)
+        elif isinstance(slot_list, RangeSlotList):
+            yield self._number(slot_list), None
+        else:
+            raise _NoWords
+
+    def _number(self, slot_list) -> str:
+        number = self.rng.choice(list(slot_list.get_numbers()))
+        spelled = slot_list.words and (not slot_list.digits or self.rng.random() < 0.5)
+        if spelled:
+            from hassil.numbers import get_rbnf_engine
+
+            engine = get_rbnf_engine(slot_list.words_language or self.language)
+            if engine is not None:
+                return self.rng.choice(sorted(set(engine.format_number(number).text_by_ruleset.values())))
+        if not slot_list.digits:
+            raise _NoWords
+        return str(number)
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def default_lists() -> dict[str, dict[str, list[str]]]:
+    """Our own words for rooms, floors, devices and things to buy, by language."""
+    return json.loads((files("train") / "home_assistant_lists.json").read_text(encoding="utf-8"))
+
+
+def available() -> list[str]:
+    """Tags of the languages that there are templates for.
+
+    Raises:
+        InputError: the packages are not installed.
+    """
+    names = {path.stem for path in _folder().glob("*.json")}
+    ours = {theirs: tag for tag, theirs in _FILES.items()}
+    return sorted(ours.get(name, name) for name in names)
+
+
+def _templates(tag: str) -> dict:
+    path = _folder() / f"{_FILES.get(tag, tag)}.json"
+    if not path.is_file():
+        raise InputError(f"languages: {tag!r} has no templates; there are {', '.join(available())}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _folder() -> Path:
+    missing = [name for name in ("hassil", "home_assistant_intents") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"home-assistant: {', '.join(missing)} not installed; pip install 'midalign[data]'")
+    return Path(str(files("home_assistant_intents"))) / "data"
+
+
+def write_commands(output: Path, sampled: Mapping[str, Sequence[Sampled]]) -> None:
+    """Write midalign's JSONL (docs/formats.md), whole or not at all."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            for tag, commands in sampled.items():
+                for number, command in enumerate(commands):
+                    record = {
+                        # All commands of a template fall into one part of the data, see slot_readers.split_of.
+                        "id": f"{command.intent}-{command.template:08x}/{tag}-{number}",
+                        "lang": tag,
+                        "utt": command.text,
+                        "intent": command.intent,
+                        "slots": [{"slot": name, "values": [value], "surface": True} for name, value in command.slots],
+                    }
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        os.chmod(draft, 0o644)
+        os.replace(draft, output)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def read_lists(path: Path) -> dict[str, dict[str, list[str]]]:
+    """A user's own words: JSON `{"de": {"area": ["Küche", ..], "name": [..]}}`.
+
+    Raises:
+        InputError: not of that form.
+    """
+    from midalign_demo.parallel import read_text
+
+    try:
+        given = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"lists: {path} is not JSON ({error.msg} in line {error.lineno})") from error
+    proper = isinstance(given, dict) and all(
+        isinstance(lists, dict)
+        and all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists.values())
+        for lists in given.values()
+    )
+    if not proper:
+        raise InputError(f'lists: {path} is not of the form {{"de": {{"area": ["Küche", ..]}}}}')
+    return {languages.normalize(tag): lists for tag, lists in given.items()}
