@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ class Base:
         tokenizer: its tokenizer, padding on the left, with a pad token.
         middle_layer: the layer whose embeddings are used where the user names none.
         is_chat: whether prompts go through the tokenizer's chat template.
+        reframe: changes the filled-in chat template, for adapters that were trained on another one.
         lock: held around every model call, since adapter state is global to the model.
     """
 
@@ -39,6 +41,7 @@ class Base:
     tokenizer: PreTrainedTokenizerBase
     middle_layer: int
     is_chat: bool
+    reframe: Callable[[str], str] = lambda frame: frame
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -73,17 +76,22 @@ class Base:
         ids = self.tokenizer("", add_special_tokens=True)["input_ids"][:1]
         return ids if ids == [self.tokenizer.bos_token_id] else []
 
-    def encode_prompt(self, prompt: str) -> list[int]:
+    def encode_prompt(self, prompt: str, *, system: str | None = None) -> list[int]:
         """Token ids of a whole prompt, ready to be answered.
 
         Chat models get it as a user's turn in their chat template, pretrained ones as BOS and plain text. In both,
         strings in the prompt that spell special tokens stay text.
+
+        Args:
+            system: what comes first in a chat model's template, in our own words; pretrained models have no such thing.
         """
         if not self.is_chat:
             return self.bos + self.encode(prompt)
+        turns = [{"role": "system", "content": system}] if system is not None else []
         frame = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": _PLACEHOLDER}], add_generation_prompt=True, tokenize=False
+            [*turns, {"role": "user", "content": _PLACEHOLDER}], add_generation_prompt=True, tokenize=False
         )
+        frame = self.reframe(frame)
         before, _, after = frame.partition(_PLACEHOLDER)
         special = {"add_special_tokens": False}
         return (

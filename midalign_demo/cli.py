@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from midalign_demo import __version__, bases, embedded
+from midalign_demo import __version__, bases, embedded, published
 from midalign_demo.commandline import Parser, positive, report, run
 from midalign_demo.commands import adapters, compare, evaluate, options, retrieval
 
@@ -57,13 +57,21 @@ def _bases(arguments: argparse.Namespace) -> None:
         return
     ready = embedded.is_complete(embedded.folder())
     listed = [{"name": embedded.NAME, "middle_layer": embedded.MIDDLE_LAYER, "prepared": ready}]
+    memory = published.device_memory_gib()
+    presets = [
+        {"name": name, "base": found.base, "task": found.task, "why_not": published.why_not(found, memory)}
+        for name, found in published.ALL.items()
+    ]
     if arguments.json:
-        options.print_json({"bases": listed, "families": list(bases.FAMILIES)})
+        options.print_json({"bases": listed, "families": list(bases.FAMILIES), "published": presets})
     else:
         print(
             f"{embedded.NAME}: middle layer {embedded.MIDDLE_LAYER}, {'prepared' if ready else 'prepared at first use'}"
         )
         print(f"or a folder or hub id of one of the families {', '.join(bases.FAMILIES)}")
+        print("The adapters of the paper's authors (midalign compare --published NAME):")
+        for preset in presets:
+            print(f"{preset['name']:12} {preset['base']}, {preset['task']}: {preset['why_not'] or 'available'}")
 
 
 if __name__ == "__main__":

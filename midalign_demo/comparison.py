@@ -51,7 +51,8 @@ def stream_compare(
 def row_of(engine: Engine, question: Question, variant: str, *, grammar: bool) -> Row:
     """The question as a variant is asked it, the adapter that answers, and what the answer is held to."""
     prompt = question.prompt_with_examples() if variant in UNTUNED else question.prompt()
-    return Row(prompt, engine.adapter_of(variant, question.task), question.grammar() if grammar else None)
+    held = question.grammar() if grammar else None
+    return Row(prompt, engine.adapter_of(variant, question.task), held, getattr(question, "system", None))
 
 
 def answer_limit(engine: Engine, question: Question) -> int:

@@ -28,12 +28,14 @@ class Row:
     Attributes:
         prompt: what is asked.
         adapter: name of the adapter that answers; None: the bare base.
+        system: what comes before the prompt in a chat model's template.
         grammar: what the answer is held to, in llguidance's Lark; None: nothing.
     """
 
     prompt: str
     adapter: str | None
     grammar: str | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Engine:
             return
         names = self.adapters.row_names([row.adapter for row in rows])
         with self.base.lock:  # the tokenizer has state as well
-            token_ids = [self.base.encode_prompt(row.prompt) for row in rows]
+            token_ids = [self.base.encode_prompt(row.prompt, system=row.system) for row in rows]
         longest = max(len(ids) for ids in token_ids)
         if longest > MAX_PROMPT_TOKENS:
             raise InputError(f"text: the prompt has {longest} tokens, at most {MAX_PROMPT_TOKENS} are allowed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from midalign_demo import tasks
+from midalign_demo import published, tasks
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.parallel import read_text
@@ -23,6 +23,10 @@ def add(commands) -> None:
     parser.add_argument(
         "--schema", metavar="FILE", help="json: JSON Schema that answers should fit; default: named entities"
     )
+    parser.add_argument(
+        "--published", choices=tuple(published.ALL),
+        help="the adapters of the paper's authors, with their base, prompts and template",
+    )  # fmt: skip
     options.add_model(parser)
     options.add_merge(parser)
 
@@ -30,9 +34,13 @@ def add(commands) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     from midalign_demo import comparison
 
+    if arguments.published:
+        _take_published(arguments)
     question = _question(arguments)
     variants = options.variants(arguments, arguments.task)
     engine = options.open_engine(arguments, arguments.task, variants)
+    if arguments.published:
+        engine.base.reframe = published.find(arguments.published).reframe
     result = comparison.compare(engine, question, variants, grammar=arguments.grammar)
     if arguments.json:
         options.print_json(result)
@@ -46,13 +54,26 @@ def compare(arguments: argparse.Namespace) -> None:
             )
 
 
+def _take_published(arguments: argparse.Namespace) -> None:
+    """Put the preset's base, task and adapters in the place of the usual ones."""
+    preset = published.find(arguments.published)
+    reason = published.why_not(preset, published.device_memory_gib())
+    if reason:
+        raise InputError(f"published: {arguments.published} is not available here: {reason}")
+    arguments.base, arguments.task = preset.base, preset.task
+    arguments.adapter = [f"{role}={source}" for role, source in preset.adapters.items()]
+
+
 def _question(arguments: argparse.Namespace) -> Question:
     text = check_text(arguments.text)
     for option, task in (("slots", slot_filling), ("target", translation), ("schema", json_generation)):
         if getattr(arguments, option) is not None and arguments.task != task.NAME:
             raise InputError(f"{option}: given, but the task is {arguments.task}; it belongs to {task.NAME}")
     if arguments.task == translation.NAME:
-        return translation.Question(text, *translation.check_direction(arguments.language, arguments.target))
+        ask = published.TranslationQuestion if arguments.published else translation.Question
+        return ask(text, *translation.check_direction(arguments.language, arguments.target))
+    if arguments.published:
+        return published.SlotQuestion(text, arguments.language)
     if arguments.task == json_generation.NAME:
         return json_generation.Question(text, arguments.language, _schema(arguments.schema))
     slots = slot_filling.check_inventory(arguments.slots or slot_filling.DEFAULT_INVENTORY)
