@@ -11,11 +11,11 @@ from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
 
 
-def compare(engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool = True) -> dict:
+def compare(engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool | None = None) -> dict:
     """Answer a question under several variants, all in one batch.
 
     Args:
-        grammar: hold the answers to the question's grammar, if it has one.
+        grammar: hold the answers to the question's grammar, if it has one; default: as is usual for the task.
 
     Returns:
         `{"task", "language", "text", "outputs": [{"variant", "adapters", "prompt", "text", "parsed", "valid",
@@ -32,7 +32,7 @@ def compare(engine: Engine, question: Question, variants: Sequence[str], *, gram
 
 
 def stream_compare(
-    engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool = True
+    engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool | None = None
 ) -> Iterator[dict]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
     question = replace(question, text=check_text(question.text))
@@ -48,10 +48,10 @@ def stream_compare(
         stream.close()
 
 
-def row_of(engine: Engine, question: Question, variant: str, *, grammar: bool) -> Row:
+def row_of(engine: Engine, question: Question, variant: str, *, grammar: bool | None = None) -> Row:
     """The question as a variant is asked it, the adapter that answers, and what the answer is held to."""
     prompt = question.prompt_with_examples() if variant in UNTUNED else question.prompt()
-    held = question.grammar() if grammar else None
+    held = question.grammar() if (question.held if grammar is None else grammar) else None
     return Row(prompt, engine.adapter_of(variant, question.task), held, getattr(question, "system", None))
 
 
@@ -61,7 +61,7 @@ def answer_limit(engine: Engine, question: Question) -> int:
         return question.answer_limit(len(engine.base.encode(question.text)))
 
 
-def _rows(engine: Engine, question: Question, variants: Sequence[str], grammar: bool) -> list[Row]:
+def _rows(engine: Engine, question: Question, variants: Sequence[str], grammar: bool | None) -> list[Row]:
     if not variants:
         raise InputError(f"variants: none given; there are {', '.join(engine.variants(question.task))}")
     return [row_of(engine, question, variant, grammar=grammar) for variant in variants]

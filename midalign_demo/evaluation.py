@@ -25,7 +25,7 @@ def evaluate(
     examples: Sequence[Example],
     variants: Sequence[str],
     *,
-    grammar: bool = True,
+    grammar: bool | None = None,
     store: AnswerStore | None = None,
     progress: Progress | None = None,
 ) -> dict:
@@ -33,7 +33,7 @@ def evaluate(
 
     Args:
         examples: questions of one task.
-        grammar: hold the answers to the questions' grammar, where they have one.
+        grammar: hold the answers to the questions' grammar, where they have one; default: as is usual for the task.
         store: where answers are kept as they come, and those of an earlier run are found.
         progress: called with (rows done, all rows) after each batch.
 

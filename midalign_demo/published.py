@@ -79,6 +79,7 @@ class SlotQuestion:
     language: str | None = None
     system: ClassVar[str] = _SLOTS_SYSTEM
     task: ClassVar[str] = slot_filling.NAME
+    held: ClassVar[bool] = False
 
     def prompt(self) -> str:
         return self.text

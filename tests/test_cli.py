@@ -129,8 +129,8 @@ def test_evaluate_goes_on_where_it_ended(document, tiny_model, slots_file, tmp_p
     assert len(lines) == 12
     kept.write_text("".join(lines[:7]) + lines[7][:9], encoding="utf-8")
     assert document(*command) == first
-    changed = refused(*command[:-2], *command[-2:], "--no-grammar")
-    assert "another evaluation: grammar was True and is False" in changed
+    changed = refused(*command[:-2], *command[-2:], "--grammar")
+    assert "another evaluation: grammar was None and is True" in changed
 
 
 def test_translation_and_json_are_compared_and_evaluated(document, base_folder, parallel_folder, tmp_path):

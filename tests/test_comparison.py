@@ -44,7 +44,7 @@ def test_every_variant_answers_in_one_document(engine):
         question = "Slots: a, time\nCommand: Weck mich um acht\nValues:"
         tuned = output["variant"] in ("task", "merged")
         assert output["prompt"] == question if tuned else output["prompt"].endswith(f"\n\n{question}")
-        assert 1 <= output["new_tokens"] <= 48 + 2 * len(engine.base.encode("Weck mich um acht"))
+        assert 1 <= output["new_tokens"] <= asked("").answer_limit(len(engine.base.encode("Weck mich um acht")))
     assert len({output["text"] for output in outputs}) == 4
 
 
@@ -77,7 +77,7 @@ def test_a_stream_ends_with_what_compare_gives(engine):
 
 
 def test_a_scripted_answer_goes_all_the_way(scripted):
-    [output] = compare(scripted, asked("Zug nach Xyz"), ["base"], grammar=False)["outputs"]
+    [output] = compare(scripted, asked("Zug nach Xyz"), ["base"])["outputs"]
     assert (output["text"], output["new_tokens"], output["valid"]) == ("aXyz", 5, False)
 
 

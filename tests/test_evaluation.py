@@ -120,11 +120,18 @@ def test_only_variants_that_were_not_tuned_are_asked_with_examples():
         assert row.prompt.count("Command: ") == (1 if row.adapter else 4)
 
 
-@pytest.mark.parametrize("grammar", [True, False])
-def test_answers_are_held_to_the_grammar_unless_told_otherwise(grammar):
+@pytest.mark.parametrize("grammar", [True, False, None])
+def test_answers_are_held_to_the_grammar_if_asked_for(grammar):
     engine = Scripted(TABLE)
     evaluate(engine, EXAMPLES, ["task"], grammar=grammar)
-    assert all((row.grammar is not None) == grammar for row in engine.batches[0])
+    assert all((row.grammar is not None) == bool(grammar) for row in engine.batches[0])
+
+
+def test_json_is_held_to_its_schema_unless_told_otherwise():
+    engine = Engine.__new__(Scripted)
+    question = json_generation.Question("Ann is in Rome", "en")
+    assert row_of(engine, question, "base").grammar is not None
+    assert row_of(engine, question, "base", grammar=False).grammar is None
 
 
 def many(variants=("task", "align")) -> tuple[dict, dict]:

@@ -64,7 +64,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     )  # fmt: skip
     if rank:
         return
-    result = {"task": arguments.task, "file": arguments.path, "n": len(examples), "grammar": arguments.grammar}
+    result = {"task": arguments.task, "file": arguments.path, "n": len(examples)}
+    result["grammar"] = examples[0].question.held if arguments.grammar is None else arguments.grammar
     if arguments.task == translation.NAME:
         targets = sorted({example.question.target for example in examples})
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}

@@ -46,8 +46,9 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=language, help="translation: language to translate into, such as en")
     parser.add_argument("--slots", type=comma_list, help="slot filling: slots that may be filled, listed in the prompt")
     parser.add_argument(
-        "--grammar", action=argparse.BooleanOptionalAction, default=True,
-        help="hold answers to the task's grammar: slots and words of the text, JSON that fits the schema",
+        "--grammar", action=argparse.BooleanOptionalAction,
+        help="hold answers to the task's grammar: slots and words of the text, JSON that fits the schema; "
+        "default: only JSON",
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class Question:
     language: str | None = None
     schema: Mapping[str, Any] | None = field(default=None, hash=False)
     task: ClassVar[str] = NAME
+    held: ClassVar[bool] = True
 
     def prompt(self) -> str:
         asked = f"Types: {', '.join(ENTITY_TYPES)}" if self.schema is None else f"Schema: {json.dumps(self.schema)}"

@@ -14,6 +14,7 @@ class Question(Protocol):
     """One text, and what is asked of it."""
 
     task: ClassVar[str]
+    held: ClassVar[bool]  # whether answers are held to the grammar where the user doesn't say
     text: str
     language: str | None  # of the text, where it is known
 

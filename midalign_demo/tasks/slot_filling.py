@@ -63,6 +63,7 @@ class Question:
     inventory: tuple[str, ...] = DEFAULT_INVENTORY
     language: str | None = None
     task: ClassVar[str] = NAME
+    held: ClassVar[bool] = False
 
     def prompt(self) -> str:
         # A line break in the text becomes a space, since it would end the command.
@@ -95,7 +96,7 @@ class Question:
 
     def answer_limit(self, text_tokens: int) -> int:
         # Every word of the text again, and the slots' names.
-        return 48 + 2 * text_tokens
+        return 32 + 3 * text_tokens // 2
 
 
 _EXAMPLES = (

@@ -38,7 +38,11 @@ def chunks(text: str) -> list[str]:
             continue
         for start, end in words(part):
             word = part[start:end]
-            cut.extend([word] if word.upper() != word.lower() else regex.findall(r"\X", word))
+            for piece in [word] if word.upper() != word.lower() else regex.findall(r"\X", word):
+                if cut and unicodedata.category(piece[0]).startswith("M"):
+                    cut[-1] += piece  # a vowel sign belongs to the letter before it
+                else:
+                    cut.append(piece)
     return cut
 
 

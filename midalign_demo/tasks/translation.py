@@ -42,6 +42,7 @@ class Question:
     language: str
     target: str
     task: ClassVar[str] = NAME
+    held: ClassVar[bool] = False
 
     def prompt(self) -> str:
         source, target = languages.name(self.language), languages.name(self.target)

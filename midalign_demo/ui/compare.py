@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
 _DEFAULT_VARIANTS = ["base", "task", "merged"]
+_REDRAW_SECONDS = 0.25  # drawing the cards at every token would cost the model time
 _FULL = "Too many questions are waiting; try again in a minute."
 _HINT = "Type a command in any language and press Compare, or click an example."
 
@@ -146,8 +148,12 @@ class CompareTab:
         stream = stream_compare(self._host.engine, slot_filling.Question(text, tuple(inventory), tag), chosen)
         document: dict | None = None
         try:
+            shown = 0.0
             for document in stream:
-                yield cards.comparison(document, inventory), *_BUSY
+                finished = all(output["done"] for output in document["outputs"])
+                if finished or time.monotonic() - shown >= _REDRAW_SECONDS:
+                    shown = time.monotonic()
+                    yield cards.comparison(document, inventory), *_BUSY
                 if stopped.is_set():
                     break
         finally:
