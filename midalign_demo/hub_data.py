@@ -7,7 +7,6 @@ They are named like files: `hub:massive/de-DE`, `hub:uner/en_ewt`, `hub:wmt23/de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import langcodes
@@ -70,11 +69,8 @@ def documents(path: str | Path) -> list[Document]:
     ]  # fmt: skip
 
 
-def parallel_text(path: str | Path, tags: Iterable[str] | None = None) -> dict[str, list[str]]:
+def parallel_text(path: str | Path) -> dict[str, list[str]]:
     """WMT 2023's test sets, `hub:wmt23/de-en`, or FLORES+ in several languages, `hub:flores/en,de,sw`.
-
-    Args:
-        tags: languages to read, in this order; default: those in the name.
 
     Raises:
         InputError: as `commands`.
@@ -90,9 +86,8 @@ def parallel_text(path: str | Path, tags: Iterable[str] | None = None) -> dict[s
         corpus = {}
         for tag in config.split(","):
             rows = sorted(_rows(name, _flores_code(tag), split), key=lambda row: row["id"])
-            corpus[languages.normalize(tag)] = [row["text"] for row in rows]
-    corpus = {languages.normalize(tag): lines for tag, lines in corpus.items()}
-    return {tag: corpus[tag] for tag in tags or corpus if tag in corpus}
+            corpus[tag] = [row["text"] for row in rows]
+    return {languages.normalize(tag): lines for tag, lines in corpus.items()}
 
 
 def _flores_code(tag: str) -> str:
@@ -108,7 +103,7 @@ def _flores_code(tag: str) -> str:
 def _parts(path: str | Path, *sets: str) -> tuple[str, str, str]:
     """Data set, configuration and split that a name stands for."""
     text = str(path)
-    match = re.fullmatch(r"hub:(\w+)/([^#]+)(?:#(\w+))?", text)
+    match = re.fullmatch(_PREFIX + r"(\w+)/([^#]+)(?:#(\w+))?", text)
     if match is None or match[1] not in sets:
         wanted = " or ".join(f"hub:{name}/CONFIG" for name in sets)
         raise InputError(f"data: {text!r} is not of the form {wanted} (with #SPLIT behind it for another split)")

@@ -63,6 +63,7 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
     for file in {resolve(split_times(source)[0], root) for source in [*recipe.data, *recipe.dev]}:
         names = slot_filling.inventory_of(read_commands(file))
         inventories.setdefault(group_of(file), set()).update(names)
+    listed = {group: sorted(names) for group, names in inventories.items()}
     for source in sources:
         path, times = split_times(source)
         file = resolve(path, root)
@@ -73,7 +74,7 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
 
     def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
         group, command = record
-        return slot_filling.training_example(command, sorted(inventories[group]), rng)
+        return slot_filling.training_example(command, listed[group], rng)
 
     return found, to_example, {"languages": sorted({command.language for _, command in found}), "commands": counts}
 

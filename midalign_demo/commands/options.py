@@ -11,6 +11,8 @@ from midalign_demo.commandline import comma_list, report
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
 
+DEFAULT_TASK = slot_filling.NAME
+
 
 def command(commands, name: str, function, help_text: str) -> argparse.ArgumentParser:
     """A command's parser, with `--json`."""
@@ -100,6 +102,3 @@ def printable(text: str) -> str:
 
 def print_json(document: dict | list) -> None:
     print(json.dumps(document, ensure_ascii=False))
-
-
-DEFAULT_TASK = slot_filling.NAME
