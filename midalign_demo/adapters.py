@@ -7,10 +7,11 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from midalign_demo import files
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
 
@@ -23,7 +24,7 @@ _WEIGHTS = "adapter_model.safetensors"
 
 def shipped_folder() -> Path:
     """The folder of the adapters that come with the package."""
-    return Path(str(files("midalign_demo") / "assets" / "adapters"))
+    return Path(str(resources.files("midalign_demo") / "assets" / "adapters"))
 
 
 def shipped() -> list[str]:
@@ -228,17 +229,9 @@ class AdapterSet:
 
     def save(self, name: str, folder: Path) -> None:
         """Write an adapter, merged ones included, as a plain PEFT folder."""
-        import os
-        import shutil
-        import tempfile
-
-        if folder.exists():
-            raise InputError(f"output: {folder} is there already; give a folder that is not")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-            self._peft.save_pretrained(work, selected_adapters=[name])
-            written = Path(work, name)  # PEFT puts an adapter that is not called "default" into a folder of its name
-            shutil.copy(Path(work, "README.md"), written / "README.md")
+        with files.new_folder(folder) as draft:
+            self._peft.save_pretrained(draft, selected_adapters=[name])
+            written = draft / name  # PEFT puts an adapter that is not called "default" into a folder of its name
             for file in written.iterdir():
-                file.chmod(0o644)  # safetensors writes files that only their owner can read
-            os.replace(written, folder)
+                file.rename(draft / file.name)
+            written.rmdir()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from midalign_demo.errors import InputError
+from midalign_demo.files import replacing
 
 _SETTINGS = "settings.json"
 
@@ -35,7 +36,7 @@ class AnswerStore:
         self._folder, self._rank, self._world = folder, rank, world
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            _agree(folder, dict(settings or {}), rank)
+            _agree(folder, dict(settings or {}))
             self.read()
 
     def read(self) -> None:
@@ -82,7 +83,7 @@ def _drop_rest(path: Path) -> None:
             file.truncate(content.rfind(b"\n") + 1)
 
 
-def _agree(folder: Path, settings: dict, rank: int) -> None:
+def _agree(folder: Path, settings: dict) -> None:
     path = folder / _SETTINGS
     text = json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False)
     if path.is_file():
@@ -97,6 +98,5 @@ def _agree(folder: Path, settings: dict, rank: int) -> None:
         return
     if any(folder.glob("answers-*.jsonl")):
         raise InputError(f"answers: {folder} holds answers but no {_SETTINGS}; give a new folder")
-    draft = folder / f"{_SETTINGS}.{rank}"
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    with replacing(path) as file:
+        file.write(text)

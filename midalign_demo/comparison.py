@@ -90,5 +90,4 @@ def _document(
             }
         )
     document = {"task": question.task, "language": question.language, "text": question.text, "outputs": outputs}
-    target = getattr(question, "target", None)
-    return document if target is None else {**document, "target": target}
+    return document if question.target is None else {**document, "target": question.target}

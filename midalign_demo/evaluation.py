@@ -79,9 +79,8 @@ def evaluate(
 
 def label_of(question: Question) -> str:
     """The row of a table that a question belongs to: its language, or the direction of a translation."""
-    target = getattr(question, "target", None)
     source = question.language or "und"
-    return source if target is None else f"{source}-{target}"
+    return source if question.target is None else f"{source}-{question.target}"
 
 
 def answer_all(

@@ -47,7 +47,7 @@ def read_examples(
     seen: dict[Any, int] = {}
     kept = []
     for example in examples:
-        group = example.question.language, getattr(example.question, "target", None)
+        group = example.question.language, example.question.target
         seen[group] = seen.get(group, 0) + 1
         if first <= seen[group] < (first + limit if limit else float("inf")):
             kept.append(example)

@@ -7,12 +7,12 @@ code's names) or with language tags as keys; TSV whose header line names its col
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from midalign_demo import languages as language_tags
 from midalign_demo.errors import InputError
+from midalign_demo.files import read_jsonl, read_lines
 
 REFERENCE_COLUMNS = ("text_parallel_0", "text_parallel_1")
 
@@ -93,19 +93,10 @@ def _check_present(wanted: Sequence[str], present: Collection[str], path: str | 
 
 
 def _read_table(path: Path) -> dict[str, list[str]]:
-    lines = read_lines(path)
     if path.suffix == ".jsonl":
-        rows = []
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
-                if not isinstance(rows[-1], dict):
-                    raise InputError(f"{path}: line {number} is not a JSON object")
+        rows = [record for _, record in read_jsonl(path)]
     else:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+        rows = list(csv.DictReader(read_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE))
     names = [key for key in (rows[0] if rows else {}) if key in REFERENCE_COLUMNS or (key and _is_tag(key))]
     # `id` is Indonesian's tag, but beside two languages it is the record's number.
     columns = [key for key in names if key != "id" or len(names) < 3]
@@ -121,26 +112,6 @@ def _read_table(path: Path) -> dict[str, list[str]]:
         column if column in REFERENCE_COLUMNS else language_tags.normalize(column): [row[column] for row in rows]
         for column in columns
     }
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a text file, split at line feeds only: other Unicode separators may stand inside a sentence."""
-    lines = read_text(path).replace("\r\n", "\n").split("\n")
-    return lines[:-1] if lines and not lines[-1] else lines
-
-
-def read_text(path: str | Path) -> str:
-    """A UTF-8 file's text, with or without BOM.
-
-    Raises:
-        InputError: it is missing, can't be read, or isn't UTF-8.
-    """
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig")  # read_text() would make line feeds of other line ends
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _is_tag(text: str) -> bool:

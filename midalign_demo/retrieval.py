@@ -66,7 +66,8 @@ def margin_accuracy(cosines: np.ndarray) -> float:
     k = min(MARGIN_NEIGHBOURS, len(cosines))
     row_means = np.sort(cosines, axis=1)[:, -k:].mean(axis=1)
     column_means = np.sort(cosines, axis=0)[-k:].mean(axis=0)
-    return cosine_accuracy(cosines / ((row_means[:, None] + column_means[None, :]) / 2))
+    scale = (row_means[:, None] + column_means[None, :]) / 2
+    return cosine_accuracy(np.divide(cosines, scale, out=np.zeros_like(cosines), where=scale != 0))
 
 
 def mexa_accuracy(cosines: np.ndarray) -> float:

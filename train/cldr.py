@@ -8,12 +8,11 @@ For languages whose parallel text is short, they add words that it doesn't have.
 from __future__ import annotations
 
 import json
-import os
 import tarfile
-import tempfile
 from pathlib import Path
 
 from midalign_demo.errors import InputError
+from midalign_demo.files import new_folder
 
 _MEMBER = "package/annotations/{tag}/annotations.json"
 
@@ -63,13 +62,6 @@ def write_parallel(corpus: dict[str, list[str]], output: str | Path) -> None:
     Raises:
         InputError: the folder exists already.
     """
-    output = Path(output)
-    if output.exists():
-        raise InputError(f"output: {output} exists already; give a new folder")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".writing-") as work:
-        draft = Path(work, "corpus")
-        draft.mkdir()
+    with new_folder(Path(output)) as draft:
         for tag, lines in corpus.items():
             (draft / f"{tag}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
-        os.replace(draft, output)

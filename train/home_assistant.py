@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import random
 import re
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from midalign_demo import languages
 from midalign_demo.errors import InputError
+from midalign_demo.files import read_text, replacing
 
 # Our tag -> the package's, where they differ.
 _FILES = {"zh": "zh-CN", "sr-Cyrl": "sr"}
@@ -200,26 +199,18 @@ def _folder() -> Path:
 
 def write_commands(output: Path, sampled: Mapping[str, Sequence[Sampled]]) -> None:
     """Write midalign's JSONL (docs/formats.md), whole or not at all."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for tag, commands in sampled.items():
-                for number, command in enumerate(commands):
-                    record = {
-                        # All commands of a template fall into one part of the data, see slot_readers.split_of.
-                        "id": f"{command.intent}-{command.template:08x}/{tag}-{number}",
-                        "lang": tag,
-                        "utt": command.text,
-                        "intent": command.intent,
-                        "slots": [{"slot": name, "values": [value], "surface": True} for name, value in command.slots],
-                    }
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        os.chmod(draft, 0o644)
-        os.replace(draft, output)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    with replacing(output) as file:
+        for tag, commands in sampled.items():
+            for number, command in enumerate(commands):
+                record = {
+                    # All commands of a template fall into one part of the data, see slot_readers.split_of.
+                    "id": f"{command.intent}-{command.template:08x}/{tag}-{number}",
+                    "lang": tag,
+                    "utt": command.text,
+                    "intent": command.intent,
+                    "slots": [{"slot": name, "values": [value], "surface": True} for name, value in command.slots],
+                }
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def read_lists(path: Path) -> dict[str, dict[str, list[str]]]:
@@ -228,8 +219,6 @@ def read_lists(path: Path) -> dict[str, dict[str, list[str]]]:
     Raises:
         InputError: not of that form.
     """
-    from midalign_demo.parallel import read_text
-
     try:
         given = json.loads(read_text(path))
     except json.JSONDecodeError as error:

@@ -123,6 +123,8 @@ class JointRecipe(AlignmentOptions, TaskRecipe):
     align_weight: float = _option(1.0, "weight of the alignment loss", lowest=0)
 
 
+_TAG_LISTS = {"languages", "translate"}  # keys that hold language tags
+
 KINDS: dict[str, type[Recipe]] = {"align": AlignRecipe, "task": TaskRecipe, "joint": JointRecipe}
 
 
@@ -151,6 +153,8 @@ def build(kind: type[Recipe], recipe: str | None, options: dict) -> Recipe:
     for key in values:
         if key not in known:
             raise InputError(f"recipe: {key!r} in {recipe} is not one of {', '.join(sorted(known))}")
+    for key in _TAG_LISTS & options.keys():  # `--languages de,sw` as the other commands have it
+        options = {**options, key: [tag for part in options[key] for tag in part.split(",") if tag]}
     result = kind(**{**values, **options})
     _check(result)
     return result
@@ -205,8 +209,9 @@ def _check(recipe: Recipe) -> None:
         raise InputError("data: no file or folder given to train on")
     if isinstance(recipe, JointRecipe) and not recipe.parallel:
         raise InputError("parallel: no parallel text given to align on")
-    for entry in [*(getattr(recipe, "languages", None) or ()), *(getattr(recipe, "translate", None) or ())]:
-        languages.normalize(entry.partition("*")[0])
+    for key in _TAG_LISTS:
+        for entry in getattr(recipe, key, None) or ():
+            languages.normalize(entry.partition("*")[0])
 
 
 def _value_type(hint) -> tuple[type, bool]:

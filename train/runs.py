@@ -16,6 +16,7 @@ from transformers import set_seed
 
 from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
+from midalign_demo.files import replacing
 from train.data import JointSchedule
 from train.recipe import AlignmentOptions, AlignRecipe, JointRecipe, Recipe, TaskRecipe
 from train.sources import alignment_schedule, task_schedule
@@ -102,10 +103,8 @@ def _check_output(output: Path, *, resume: bool) -> None:
 def _write_started(recipe: Recipe, output: Path) -> None:
     """Keep the recipe beside the checkpoints, as it was resolved on the machine where the run began."""
     path = output / CHECKPOINTS / _STARTED
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(dataclasses.asdict(recipe), indent=1), encoding="utf-8")
-    os.replace(draft, path)
+    with replacing(path) as file:
+        json.dump(dataclasses.asdict(recipe), file, indent=1)
 
 
 def _as_started(recipe: Recipe, output: Path) -> Recipe:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import tempfile
 from pathlib import Path
 
-from midalign_demo import adapters, bases, parallel
+from midalign_demo import adapters, bases, files
 from midalign_demo.commandline import report
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
@@ -39,7 +38,7 @@ def run_adapters(arguments: argparse.Namespace) -> None:
         raise InputError(f"adapters {arguments.action}: no NAME given; there are {', '.join(adapters.shipped())}")
     if arguments.action == "show":
         name = arguments.names[0]
-        card = parallel.read_text(adapters.locate(name) / "README.md")
+        card = files.read_text(adapters.locate(name) / "README.md")
         options.print_json(
             {"name": name, "config": adapters.read_config(name), "card": card}
         ) if arguments.json else print(card)
@@ -47,7 +46,8 @@ def run_adapters(arguments: argparse.Namespace) -> None:
     if arguments.output is None:
         raise InputError(f"adapters {arguments.action}: no --output given")
     if arguments.action == "export":
-        _copy_folder(adapters.locate(arguments.names[0]), arguments.output)
+        with files.new_folder(arguments.output) as draft:
+            shutil.copytree(adapters.locate(arguments.names[0]), draft, dirs_exist_ok=True)
     else:
         _merge(arguments)
     options.print_json({"output": str(arguments.output)}) if arguments.json else print(arguments.output)
@@ -72,12 +72,3 @@ def _merge(arguments: argparse.Namespace) -> None:
         loaded.load(label, name)
     loaded.merge("merged", {labels[name]: weight for name, weight in weights.items()})
     loaded.save("merged", arguments.output)
-
-
-def _copy_folder(source: Path, target: Path) -> None:
-    if target.exists():
-        raise InputError(f"output: {target} is there already; give a folder that is not")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as work:
-        shutil.copytree(source, Path(work, "copy"))
-        Path(work, "copy").rename(target)

@@ -8,7 +8,7 @@ import json
 from midalign_demo import published, tasks
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
-from midalign_demo.parallel import read_text
+from midalign_demo.files import read_text
 from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.tasks.question import Question, check_text
 

@@ -56,6 +56,7 @@ class Question:
     schema: Mapping[str, Any] | None = field(default=None, hash=False)
     task: ClassVar[str] = NAME
     held: ClassVar[bool] = True
+    target: ClassVar[None] = None
 
     def prompt(self) -> str:
         asked = f"Types: {', '.join(ENTITY_TYPES)}" if self.schema is None else f"Schema: {json.dumps(self.schema)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from midalign_demo import languages
 from midalign_demo.errors import InputError
-from midalign_demo.parallel import read_text
+from midalign_demo.files import files_in, read_jsonl, read_lines
 from midalign_demo.tasks.json_generation import ENTITY_TYPES, Entity, entities_of
 
 
@@ -49,12 +48,7 @@ def read_folder_or_file(path: str | Path, *, language: str | None = None) -> lis
     Raises:
         InputError: see `read`; or a folder without such a file.
     """
-    path = Path(path)
-    if not path.is_dir():
-        return read(path, language=language)
-    found = [file for file in sorted(path.iterdir()) if file.suffix in (".iob2", ".jsonl")]
-    if not found:
-        raise InputError(f"json: {str(path)!r} holds no .iob2 or .jsonl file")
+    found = files_in(path, (".iob2", ".jsonl"), "json")
     return [document for file in found for document in read(file, language=language)]
 
 
@@ -67,7 +61,7 @@ def _read_iob2(path: Path, language: str) -> list[Document]:
     rows: list[tuple[str, str]] = []
     text = None
     # An empty line more, so that the last sentence ends as the others do.
-    for number, line in enumerate([*read_text(path).replace("\r\n", "\n").split("\n"), ""], start=1):
+    for number, line in enumerate([*read_lines(path), ""], start=1):
         if not line.strip():
             if rows:
                 documents.append(document_of(language, text, rows))
@@ -110,17 +104,12 @@ def document_of(language: str, text: str | None, rows: list[tuple[str, str]]) ->
 
 def _read_jsonl(path: Path, language: str | None) -> list[Document]:
     documents = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, record in read_jsonl(path):
         try:
-            record = json.loads(line)
             text, document = record["text"], record["json"]
             tag = languages.normalize(record["lang"]) if "lang" in record else language or _tag_of(path)
             if not isinstance(text, str) or not isinstance(document, dict):
                 raise TypeError
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
         except InputError as error:
             raise InputError(f"{path}: line {number}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:

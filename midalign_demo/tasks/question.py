@@ -17,6 +17,7 @@ class Question(Protocol):
     held: ClassVar[bool]  # whether answers are held to the grammar where the user doesn't say
     text: str
     language: str | None  # of the text, where it is known
+    target: str | None  # language of a translation; None in other tasks
 
     def prompt(self) -> str:
         """What a model that was tuned on the task is asked."""

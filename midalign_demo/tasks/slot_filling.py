@@ -64,6 +64,7 @@ class Question:
     language: str | None = None
     task: ClassVar[str] = NAME
     held: ClassVar[bool] = False
+    target: ClassVar[None] = None
 
     def prompt(self) -> str:
         # A line break in the text becomes a space, since it would end the command.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from pathlib import Path
@@ -11,7 +10,7 @@ import regex
 
 from midalign_demo import languages
 from midalign_demo.errors import InputError
-from midalign_demo.parallel import read_text
+from midalign_demo.files import files_in, read_jsonl, read_text
 from midalign_demo.tasks.slot_filling import Command, Slot
 from midalign_demo.tasks.spans import Span, find
 
@@ -60,22 +59,14 @@ def read_folder_or_file(path: str | Path, *, language: str | None = None, split:
     Raises:
         InputError: see `read`; or a folder without such a file.
     """
-    path = Path(path)
-    if not path.is_dir():
-        return read(path, language=language, split=split)
-    found = [file for file in sorted(path.iterdir()) if file.suffix in (".jsonl", ".conll")]
-    if not found:
-        raise InputError(f"slot filling: {str(path)!r} holds no .jsonl or .conll file")
+    found = files_in(path, (".jsonl", ".conll"), "slot filling")
     return [command for file in found for command in read(file, language=language, split=split)]
 
 
 def _read_jsonl(path: Path, language: str | None) -> list[Command]:
     commands = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, record in read_jsonl(path):
         try:
-            record = json.loads(line)
             text = record["utt"]
             named = [(slot["slot"], slot["values"]) for slot in record["slots"] if slot.get("surface", True)]
             strings = [text, *(part for name, values in named for part in (name, *values))]
@@ -83,8 +74,6 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
                 raise TypeError
             tag = languages.normalize(record.get("lang") or language or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: line {number} is not JSON ({error.msg})") from error
         except InputError as error:
             raise InputError(f"{path}: line {number}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:

@@ -84,7 +84,7 @@ def test_windows_line_ends_and_bom_in_jsonl(tmp_path):
     ("record", "expected"),
     [
         ('{"utt": ', "line 2 is not JSON"),
-        ("[1]", "line 2 is not of the form"),
+        ("[1]", "line 2 is not a JSON object"),
         ({"text": "x", "slots": []}, "line 2 is not of the form"),
         ({"utt": "x"}, "line 2 is not of the form"),
         ({"utt": "x", "slots": ["time"]}, "line 2 is not of the form"),

@@ -55,7 +55,7 @@ def test_an_existing_folder_is_left_alone(archive, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "en.txt").write_text("kept\n")
     assert command(archive, tmp_path / "mine", "cy") == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "mine" / "en.txt").read_text() == "kept\n"
 
 

@@ -108,5 +108,10 @@ def test_options_are_checked_as_the_file_is():
     assert "data: no file" in message_of(TaskRecipe, None, {})
 
 
+def test_languages_may_be_given_with_commas():
+    recipe = build(AlignRecipe, None, {"data": ["x"], "languages": ["am*3,cy", "de"]})
+    assert recipe.languages == ["am*3", "cy", "de"]
+
+
 def test_kinds_are_the_commands():
     assert list(KINDS.items()) == [("align", AlignRecipe), ("task", TaskRecipe), ("joint", JointRecipe)]
