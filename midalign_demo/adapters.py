@@ -18,7 +18,8 @@ from midalign_demo.errors import InputError
 if TYPE_CHECKING:
     from peft import PeftModel
 
-BASE = "__base__"  # PEFT's own name for "no adapter" in a mixed batch
+    from midalign_demo.mixed import MixedRows
+
 _WEIGHTS = "adapter_model.safetensors"
 
 
@@ -116,16 +117,12 @@ class AdapterSet:
         self._peft: PeftModel | None = None
         self._folders: dict[str, Path] = {}
         self._merges: dict[str, Merge] = {}
+        self._rows: MixedRows | None = None
 
     @property
     def names(self) -> list[str]:
         """Adapters that can be used now, merges included."""
         return [*self._folders, *self._merges]
-
-    @property
-    def model(self):
-        """What to call: the PeftModel, or the bare base while there are no adapters."""
-        return self._peft if self._peft is not None else self.base.model
 
     def load(self, name: str, source: str) -> None:
         """Load an adapter under a name.
@@ -147,6 +144,7 @@ class AdapterSet:
                 self._peft.load_adapter(str(folder), adapter_name=name)
             self._peft.eval()
             self._peft.requires_grad_(False)
+            self._rows = None
         self._folders[name] = folder
 
     def merge(self, name: str, weights: Mapping[str, float]) -> None:
@@ -188,14 +186,6 @@ class AdapterSet:
             return range(self.base.num_layers)
         return [limited] if isinstance(limited, int) else limited
 
-    def recover(self) -> None:
-        """Undo what an exception inside a mixed batch leaves behind: PEFT's hooks, which break every later call."""
-        from peft.tuners.tuners_utils import BaseTunerLayer
-
-        for module in self.model.modules():
-            if isinstance(module, BaseTunerLayer):
-                module._forward_pre_hooks.clear()
-
     def weights_of(self, name: str | None) -> dict[str, float]:
         """The adapters in force under a name, each with its weight; none for the bare base."""
         if name is None:
@@ -210,22 +200,35 @@ class AdapterSet:
                 with self._peft.disable_adapter() if self._peft is not None else contextlib.nullcontext():
                     yield
                 return
-            if name not in self.names:
-                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
+            self._check(name)
             self._peft.base_model.set_adapter([name], inference_mode=True)
             yield
 
-    def row_names(self, names: Sequence[str | None]) -> list[str]:
-        """Adapter names as PEFT's mixed batches want them, one a row.
+    @contextlib.contextmanager
+    def mixed(self, names: Sequence[str | None]) -> Iterator[None]:
+        """Within it, row i of every batch is computed under adapter `names[i]` (None: the bare base).
+
+        Holds the base's lock.
 
         Raises:
-            InputError: an unknown name. It is raised here, since an error inside PEFT's call would leave its hooks
-                behind.
+            InputError: an adapter that is not there.
         """
         for name in names:
-            if name is not None and name not in self.names:
-                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
-        return [BASE if name is None else name for name in names]
+            self._check(name)
+        with self.base.lock:
+            if self._peft is None:
+                yield
+                return
+            if self._rows is None:
+                from midalign_demo.mixed import MixedRows
+
+                self._rows = MixedRows(self.base.model)
+            with self._peft.disable_adapter(), self._rows.rows([self.weights_of(name) for name in names]):
+                yield
+
+    def _check(self, name: str | None) -> None:
+        if name is not None and name not in self.names:
+            raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
 
     def save(self, name: str, folder: Path) -> None:
         """Write an adapter, merged ones included, as a plain PEFT folder."""

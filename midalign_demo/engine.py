@@ -154,7 +154,6 @@ class Engine:
     def _run(self, rows: Sequence[Row], watcher: _Watcher, max_new_tokens: int) -> None:
         if not rows:
             return
-        names = self.adapters.row_names([row.adapter for row in rows])
         with self.base.lock:  # the tokenizer has state as well
             token_ids = [self.base.encode_prompt(row.prompt, system=row.system) for row in rows]
         longest = max(len(ids) for ids in token_ids)
@@ -165,7 +164,6 @@ class Engine:
         for number, ids in enumerate(token_ids):
             inputs[number, longest - len(ids) :] = torch.tensor(ids)
             attention[number, longest - len(ids) :] = 1
-        mixed = {"adapter_names": names} if self.adapters.names else {}
         processors = LogitsProcessorList()
         if any(row.grammar is not None for row in rows):
             held = [row.grammar for row in rows]
@@ -173,23 +171,18 @@ class Engine:
                 GrammarProcessor(self._grammars, held, limit=max_new_tokens, prompt_length=longest, ends=watcher.ends)
             )
             max_new_tokens += CLOSING_TOKENS
-        with self.base.lock, torch.inference_mode():
+        with self.adapters.mixed([row.adapter for row in rows]), torch.inference_mode():
             if watcher.cancelled.is_set():
                 return
             watcher.start(longest)
-            try:
-                self.adapters.model.generate(
-                    input_ids=inputs.to(self.base.device),
-                    attention_mask=attention.to(self.base.device),
-                    max_new_tokens=max_new_tokens,
-                    do_sample=False,
-                    logits_processor=processors,
-                    stopping_criteria=StoppingCriteriaList([watcher]),
-                    **mixed,
-                )
-            except BaseException:
-                self.adapters.recover()
-                raise
+            self.base.model.generate(
+                input_ids=inputs.to(self.base.device),
+                attention_mask=attention.to(self.base.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                logits_processor=processors,
+                stopping_criteria=StoppingCriteriaList([watcher]),
+            )
         watcher.finish()
 
 

@@ -142,7 +142,7 @@ def test_closing_a_stream_stops_the_computation_and_the_next_call_is_right(engin
 
 def test_a_stream_waits_while_another_call_holds_the_base(engine, monkeypatch):
     ran = []
-    monkeypatch.setattr(engine.adapters.model, "generate", lambda **options: ran.append(1))
+    monkeypatch.setattr(engine.base.model, "generate", lambda **options: ran.append(1))
     reader = threading.Thread(target=lambda: list(engine.stream([Row("one", None)])))
     with engine.base.lock:
         reader.start()
