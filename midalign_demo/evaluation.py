@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -18,6 +18,8 @@ from midalign_demo.tasks.question import Example, Question
 BATCH_ROWS = 32
 
 Progress = Callable[[int, int], None]
+# Scores of single answers, for metrics that are their mean.
+SegmentScores = Callable[[Sequence[Example], Sequence[str]], Sequence[float]]
 
 
 def evaluate(
@@ -27,6 +29,7 @@ def evaluate(
     *,
     grammar: bool | None = None,
     store: AnswerStore | None = None,
+    segment_metrics: Mapping[str, SegmentScores] | None = None,
     progress: Progress | None = None,
 ) -> dict:
     """Each variant's scores, overall and by language, and how sure they and their differences are.
@@ -35,6 +38,7 @@ def evaluate(
         examples: questions of one task.
         grammar: hold the answers to the questions' grammar, where they have one; default: as is usual for the task.
         store: where answers are kept as they come, and those of an earlier run are found.
+        segment_metrics: metrics beside the task's own, by name.
         progress: called with (rows done, all rows) after each batch.
 
     Returns:
@@ -59,14 +63,21 @@ def evaluate(
         )
         for variant in variants
     }
+    segments = {
+        variant: {name: np.array(score(examples, answers[variant])) for name, score in (segment_metrics or {}).items()}
+        for variant in variants
+    }
     groups: dict[str, list[int]] = {}
     for number, example in enumerate(examples):
         groups.setdefault(label_of(example.question), []).append(number)
     return {
         "variants": {
             variant: {
-                "overall": _scored(module, of),
-                "languages": {tag: _scored(module, of[numbers]) for tag, numbers in sorted(groups.items())},
+                "overall": _scored(module, of, segments[variant]),
+                "languages": {
+                    tag: _scored(module, of[numbers], {name: by[numbers] for name, by in segments[variant].items()})
+                    for tag, numbers in sorted(groups.items())
+                },
             }
             for variant, of in statistics.items()
         },
@@ -116,9 +127,12 @@ def answer_all(
     return {variant: store.all_of(variant, count) for variant in rows}
 
 
-def _scored(module: ModuleType, rows: np.ndarray) -> dict:
+def _scored(module: ModuleType, rows: np.ndarray, segments: Mapping[str, np.ndarray]) -> dict:
     whole = {name: float(value) for name, value in module.scores(rows.sum(axis=0)).items()}
     intervals = {name: list(interval(rows, lambda totals, name=name: module.scores(totals)[name])) for name in whole}
+    for name, scores in segments.items():
+        whole[name] = float(scores.mean())
+        intervals[name] = list(interval(scores[:, None], lambda totals: totals[..., 0] / len(rows)))
     return {**whole, "n": len(rows), "interval": intervals}
 
 

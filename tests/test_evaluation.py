@@ -205,3 +205,15 @@ def test_a_tiny_engine_gets_the_same_answers_in_shared_batches_as_alone(base, ad
     for variant, of in rows.items():
         assert together[variant] == [answer_all(engine, {variant: [row]}, [LIMIT])[variant][0] for row in of]
     assert together["task"] != together["merged"]
+
+
+def test_metrics_of_single_answers_are_averaged_by_language():
+    def lengths(examples, answers):
+        assert [example.question.text for example in examples] == [command.text for command in COMMANDS]
+        return [len(answer) for answer in answers]
+
+    scores = evaluate(Scripted(TABLE), EXAMPLES, ["base", "task"], segment_metrics={"length": lengths})["variants"]
+    assert scores["base"]["overall"]["length"] == pytest.approx((10 + 4 + 23) / 3)
+    assert scores["task"]["languages"]["de"]["length"] == pytest.approx((9 + 22) / 2)
+    low, high = scores["task"]["languages"]["de"]["interval"]["length"]
+    assert (low, high) == (9, 22)

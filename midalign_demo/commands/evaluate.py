@@ -9,10 +9,11 @@ from pathlib import Path
 
 from midalign_demo import adapters, tasks
 from midalign_demo import variants as variant_names
-from midalign_demo.commandline import positive, progress_bar
+from midalign_demo.commandline import positive, progress_bar, report
 from midalign_demo.commands import options
+from midalign_demo.errors import InputError
 from midalign_demo.examples import read_examples
-from midalign_demo.tasks import slot_readers, translation
+from midalign_demo.tasks import comet, slot_readers, translation
 from midalign_demo.tasks.question import Example
 
 
@@ -35,6 +36,10 @@ def add(commands) -> None:
         "--answers", type=Path, metavar="DIR",
         help="keep the answers here as they come; the same command goes on where an earlier run ended",
     )  # fmt: skip
+    parser.add_argument(
+        "--comet", action=argparse.BooleanOptionalAction,
+        help="translation: score with COMET as well; default: if unbabel-comet is installed and its model can be had",
+    )  # fmt: skip
     options.add_model(parser)
     options.add_merge(parser)
 
@@ -50,16 +55,17 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from midalign_demo.answers import AnswerStore
 
     rank, world = _processes()
+    segment_metrics = _comet(arguments) if rank == 0 else {}
     settings = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in vars(arguments).items()
-        if key not in ("run", "json", "answers", "command", "usual_variants", "device")
+        if key not in ("run", "json", "answers", "command", "usual_variants", "device", "comet")
     }
     settings.update(variants=variants, examples=_checksum(examples), adapters=_weights(arguments, variants))
     store = AnswerStore(arguments.answers, settings, rank=rank, world=world)
     engine = options.open_engine(arguments, arguments.task, variants)
     scores = evaluation.evaluate(
-        engine, examples, variants, grammar=arguments.grammar, store=store,
+        engine, examples, variants, grammar=arguments.grammar, store=store, segment_metrics=segment_metrics,
         progress=progress_bar("answers") if rank == 0 else None,
     )  # fmt: skip
     if rank:
@@ -69,11 +75,27 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.task == translation.NAME:
         targets = sorted({example.question.target for example in examples})
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
+        if segment_metrics:
+            result["comet_model"] = comet.MODEL
     result.update(scores)
     if arguments.json:
         options.print_json(result)
     else:
         _print_table(arguments.task, scores)
+
+
+def _comet(arguments: argparse.Namespace) -> dict[str, comet.Comet]:
+    if arguments.comet and arguments.task != translation.NAME:
+        raise InputError(f"comet: scores translations, not {arguments.task}")
+    if arguments.task != translation.NAME or not (comet.is_installed() if arguments.comet is None else arguments.comet):
+        return {}
+    try:
+        return {comet.NAME: comet.Comet()}
+    except InputError as error:
+        if arguments.comet:
+            raise
+        report(f"Without COMET: {error}")
+        return {}
 
 
 def _checksum(examples: list[Example]) -> int:
@@ -108,17 +130,18 @@ def _has_gpu() -> bool:
 
 
 def _print_table(task: str, result: dict) -> None:
-    scores, metric = result["variants"], tasks.MODULES[task].MAIN_METRIC
+    scores, main = result["variants"], tasks.MODULES[task].MAIN_METRIC
     variants = list(scores)
-    print(f"{'language':12}{'n':>6}" + "".join(f"{f'{variant} {metric}':>24}" for variant in variants))
     tags = list(scores[variants[0]]["languages"])
-    for tag in [*tags, "overall"]:
-        cells = [scores[name]["languages"][tag] if tag in tags else scores[name]["overall"] for name in variants]
-        shown = [
-            f"{cell[metric]:.3f} [{cell['interval'][metric][0]:.3f}, {cell['interval'][metric][1]:.3f}]"
-            for cell in cells
-        ]
-        print(f"{tag:12}{cells[0]['n']:>6}" + "".join(f"{cell:>24}" for cell in shown))
+    for metric in (name for name in (main, comet.NAME) if name in scores[variants[0]]["overall"]):
+        print(f"{'language':12}{'n':>6}" + "".join(f"{f'{variant} {metric}':>24}" for variant in variants))
+        for tag in [*tags, "overall"]:
+            cells = [scores[name]["languages"][tag] if tag in tags else scores[name]["overall"] for name in variants]
+            shown = [
+                f"{cell[metric]:.3f} [{cell['interval'][metric][0]:.3f}, {cell['interval'][metric][1]:.3f}]"
+                for cell in cells
+            ]
+            print(f"{tag:12}{cells[0]['n']:>6}" + "".join(f"{cell:>24}" for cell in shown))
     for found in result["differences"]:
         first, second = found["variants"]
         print(f"{second} - {first}: {found['difference']:+.3f} {metric} (p = {found['p']:.3f}, paired randomisation)")
