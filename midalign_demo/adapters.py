@@ -1,4 +1,4 @@
-"""Finding, checking, loading, activating and exactly merging LoRA adapters."""
+"""Finding, checking, loading, applying and exactly summing LoRA adapters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from midalign_demo.mixed import MixedRows
 
 _WEIGHTS = "adapter_model.safetensors"
+_SUM = "sum"  # name of a sum while it is written
 
 
 def shipped_folder() -> Path:
@@ -101,12 +101,7 @@ def check_fits(name: str, base: Base) -> None:
             )
 
 
-@dataclass(frozen=True)
-class Merge:
-    """A weighted sum of adapters' weight updates, such as 1 x task + 0.5 x align."""
-
-    name: str
-    weights: Mapping[str, float]
+Weights = Mapping[str, float]  # weight by name of the adapters in force; empty: the bare base
 
 
 class AdapterSet:
@@ -116,13 +111,12 @@ class AdapterSet:
         self.base = base
         self._peft: PeftModel | None = None
         self._folders: dict[str, Path] = {}
-        self._merges: dict[str, Merge] = {}
         self._rows: MixedRows | None = None
 
     @property
     def names(self) -> list[str]:
-        """Adapters that can be used now, merges included."""
-        return [*self._folders, *self._merges]
+        """The loaded adapters."""
+        return list(self._folders)
 
     def load(self, name: str, source: str) -> None:
         """Load an adapter under a name.
@@ -147,74 +141,16 @@ class AdapterSet:
             self._rows = None
         self._folders[name] = folder
 
-    def merge(self, name: str, weights: Mapping[str, float]) -> None:
-        """Make a further adapter that is exactly the weighted sum of loaded ones.
-
-        The low-rank factors are concatenated (rank = sum of ranks), so nothing is approximated.
+    @contextlib.contextmanager
+    def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
+        """Within it, row i of every batch is computed under the sum of the adapters in `weights[i]`, each times its
+        weight; every batch must have as many rows. The sum is exact. Holds the base's lock.
 
         Raises:
-            InputError: an adapter that is not loaded, one with rank-stabilised scaling, which has no exact sum, a
-                weight that is no number, or adapters that are each limited to other layers.
+            InputError: an adapter that is not there, or a weight that is no number.
         """
-        for part in weights:
-            if part not in self._folders:
-                raise InputError(f"merge: {part!r} is not one of the loaded adapters: {', '.join(self._folders)}")
-            if self._peft.peft_config[part].use_rslora:
-                raise InputError(
-                    f"merge: {part!r} uses rank-stabilised scaling (use_rslora), which can't be summed exactly"
-                )
-            if not math.isfinite(weights[part]):
-                raise InputError(f"merge: the weight of {part!r} is {weights[part]}; give a number")
-        # PEFT clones the first adapter's config: one that is limited to some layers would cut the others off there.
-        parts = sorted(weights, key=lambda part: len(self._layers_of(part)), reverse=True)
-        first, *others = (set(self._layers_of(part)) for part in parts)
-        if not first >= set().union(*others):
-            raise InputError(f"merge: none of {', '.join(parts)} has all the layers of the others")
-        with self.base.lock:
-            if name in self._merges:
-                self._peft.delete_adapter(name)
-            self._peft.add_weighted_adapter(
-                parts, [float(weights[part]) for part in parts], name, combination_type="cat"
-            )
-            self._peft.eval()
-            self._peft.requires_grad_(False)
-        self._merges[name] = Merge(name, dict(weights))
-
-    def _layers_of(self, name: str) -> Sequence[int]:
-        limited = self._peft.peft_config[name].layers_to_transform
-        if limited is None:
-            return range(self.base.num_layers)
-        return [limited] if isinstance(limited, int) else limited
-
-    def weights_of(self, name: str | None) -> dict[str, float]:
-        """The adapters in force under a name, each with its weight; none for the bare base."""
-        if name is None:
-            return {}
-        return dict(self._merges[name].weights) if name in self._merges else {name: 1.0}
-
-    @contextlib.contextmanager
-    def active(self, name: str | None) -> Iterator[None]:
-        """Within it, model calls use this adapter (None: the bare base). Holds the base's lock."""
-        with self.base.lock:
-            if name is None:
-                with self._peft.disable_adapter() if self._peft is not None else contextlib.nullcontext():
-                    yield
-                return
-            self._check(name)
-            self._peft.base_model.set_adapter([name], inference_mode=True)
-            yield
-
-    @contextlib.contextmanager
-    def mixed(self, names: Sequence[str | None]) -> Iterator[None]:
-        """Within it, row i of every batch is computed under adapter `names[i]` (None: the bare base).
-
-        Holds the base's lock.
-
-        Raises:
-            InputError: an adapter that is not there.
-        """
-        for name in names:
-            self._check(name)
+        for row in weights:
+            self._check(row)
         with self.base.lock:
             if self._peft is None:
                 yield
@@ -223,18 +159,55 @@ class AdapterSet:
                 from midalign_demo.mixed import MixedRows
 
                 self._rows = MixedRows(self.base.model)
-            with self._peft.disable_adapter(), self._rows.rows([self.weights_of(name) for name in names]):
+            with self._peft.disable_adapter(), self._rows.rows(weights):
                 yield
 
-    def _check(self, name: str | None) -> None:
-        if name is not None and name not in self.names:
-            raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names)}")
+    def under(self, weights: Weights) -> contextlib.AbstractContextManager[None]:
+        """As `rows`, with the same adapters for every row of batches of any size."""
+        return self.rows([weights])
 
-    def save(self, name: str, folder: Path) -> None:
-        """Write an adapter, merged ones included, as a plain PEFT folder."""
-        with files.new_folder(folder) as draft:
-            self._peft.save_pretrained(draft, selected_adapters=[name])
-            written = draft / name  # PEFT puts an adapter that is not called "default" into a folder of its name
+    def _check(self, weights: Weights) -> None:
+        for name, weight in weights.items():
+            if name not in self.names:
+                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names) or 'those loaded (none)'}")
+            if not math.isfinite(weight):
+                raise InputError(f"merge: the weight of {name!r} is {weight}; give a number")
+
+    def save_sum(self, weights: Weights, folder: Path) -> None:
+        """Write a weighted sum of adapters as one plain PEFT folder.
+
+        The low-rank factors are concatenated (rank = sum of ranks), so nothing is approximated.
+
+        Raises:
+            InputError: as `rows`; an adapter with rank-stabilised scaling, which has no exact sum in this form;
+                adapters that are each limited to other layers; or a folder that is there already.
+        """
+        self._check(weights)
+        for part in weights:
+            if self._peft.peft_config[part].use_rslora:
+                raise InputError(
+                    f"merge: {part!r} uses rank-stabilised scaling (use_rslora), which can't be summed exactly"
+                )
+        # PEFT clones the first adapter's config: one that is limited to some layers would cut the others off there.
+        parts = sorted(weights, key=lambda part: len(self._layers_of(part)), reverse=True)
+        first, *others = (set(self._layers_of(part)) for part in parts)
+        if not first >= set().union(*others):
+            raise InputError(f"merge: none of {', '.join(parts)} has all the layers of the others")
+        with self.base.lock, files.new_folder(folder) as draft:
+            self._peft.add_weighted_adapter(
+                parts, [float(weights[part]) for part in parts], _SUM, combination_type="cat"
+            )
+            try:
+                self._peft.save_pretrained(draft, selected_adapters=[_SUM])
+            finally:
+                self._peft.delete_adapter(_SUM)
+            written = draft / _SUM  # PEFT puts an adapter that is not called "default" into a folder of its name
             for file in written.iterdir():
                 file.rename(draft / file.name)
             written.rmdir()
+
+    def _layers_of(self, name: str) -> Sequence[int]:
+        limited = self._peft.peft_config[name].layers_to_transform
+        if limited is None:
+            return range(self.base.num_layers)
+        return [limited] if isinstance(limited, int) else limited

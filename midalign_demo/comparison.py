@@ -10,12 +10,22 @@ from midalign_demo.errors import InputError
 from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
 
+MergeWeights = tuple[float, float]
 
-def compare(engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool | None = None) -> dict:
+
+def compare(
+    engine: Engine,
+    question: Question,
+    variants: Sequence[str],
+    *,
+    grammar: bool | None = None,
+    merge: MergeWeights | None = None,
+) -> dict:
     """Answer a question under several variants, all in one batch.
 
     Args:
         grammar: hold the answers to the question's grammar, if it has one; default: as is usual for the task.
+        merge: weights of task and alignment adapter in `merged`; default: the engine's.
 
     Returns:
         `{"task", "language", "text", "outputs": [{"variant", "adapters", "prompt", "text", "parsed", "valid",
@@ -26,17 +36,22 @@ def compare(engine: Engine, question: Question, variants: Sequence[str], *, gram
         InputError: an empty or overlong text, an unknown variant.
     """
     question = replace(question, text=check_text(question.text))
-    rows = _rows(engine, question, variants, grammar)
+    rows = _rows(engine, question, variants, grammar, merge)
     answers = engine.generate(rows, max_new_tokens=answer_limit(engine, question))
     return _document(engine, question, variants, rows, answers)
 
 
 def stream_compare(
-    engine: Engine, question: Question, variants: Sequence[str], *, grammar: bool | None = None
+    engine: Engine,
+    question: Question,
+    variants: Sequence[str],
+    *,
+    grammar: bool | None = None,
+    merge: MergeWeights | None = None,
 ) -> Iterator[dict]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
     question = replace(question, text=check_text(question.text))
-    rows = _rows(engine, question, variants, grammar)
+    rows = _rows(engine, question, variants, grammar, merge)
     stream = engine.stream(rows, max_new_tokens=answer_limit(engine, question))
     try:
         for answers in stream:
@@ -48,11 +63,13 @@ def stream_compare(
         stream.close()
 
 
-def row_of(engine: Engine, question: Question, variant: str, *, grammar: bool | None = None) -> Row:
-    """The question as a variant is asked it, the adapter that answers, and what the answer is held to."""
+def row_of(
+    engine: Engine, question: Question, variant: str, *, grammar: bool | None = None, merge: MergeWeights | None = None
+) -> Row:
+    """The question as a variant is asked it, the adapters that answer, and what the answer is held to."""
     prompt = question.prompt_with_examples() if variant in UNTUNED else question.prompt()
     held = question.grammar() if (question.held if grammar is None else grammar) else None
-    return Row(prompt, engine.adapter_of(variant, question.task), held, getattr(question, "system", None))
+    return Row(prompt, engine.adapters_of(variant, question.task, merge), held, getattr(question, "system", None))
 
 
 def answer_limit(engine: Engine, question: Question) -> int:
@@ -61,10 +78,12 @@ def answer_limit(engine: Engine, question: Question) -> int:
         return question.answer_limit(len(engine.base.encode(question.text)))
 
 
-def _rows(engine: Engine, question: Question, variants: Sequence[str], grammar: bool | None) -> list[Row]:
+def _rows(
+    engine: Engine, question: Question, variants: Sequence[str], grammar: bool | None, merge: MergeWeights | None
+) -> list[Row]:
     if not variants:
         raise InputError(f"variants: none given; there are {', '.join(engine.variants(question.task))}")
-    return [row_of(engine, question, variant, grammar=grammar) for variant in variants]
+    return [row_of(engine, question, variant, grammar=grammar, merge=merge) for variant in variants]
 
 
 def _document(
@@ -76,10 +95,7 @@ def _document(
         outputs.append(
             {
                 "variant": variant,
-                "adapters": [
-                    name if weight == 1 else f"{name}*{weight:g}"
-                    for name, weight in engine.adapters.weights_of(row.adapter).items()
-                ],
+                "adapters": [name if weight == 1 else f"{name}*{weight:g}" for name, weight in row.adapters.items()],
                 "prompt": row.prompt,
                 "text": answer.text,
                 "parsed": parsed,

@@ -6,13 +6,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from midalign_demo import bases
-from midalign_demo.adapters import AdapterSet
+from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
 from midalign_demo.errors import InputError
@@ -27,13 +27,13 @@ class Row:
 
     Attributes:
         prompt: what is asked.
-        adapter: name of the adapter that answers; None: the bare base.
+        adapters: the adapters in force, each with its weight; none: the bare base.
         system: what comes before the prompt in a chat model's template.
         grammar: what the answer is held to, in llguidance's Lark; None: nothing.
     """
 
     prompt: str
-    adapter: str | None
+    adapters: Weights = field(default_factory=dict)
     grammar: str | None = None
     system: str | None = None
 
@@ -67,9 +67,10 @@ class Engine:
         self.base = base
         self.adapters = AdapterSet(base)
         self._grammars = Grammars(base)
+        self._merge_weights: dict[str, tuple[float, float]] = {}
 
     def add_task(self, task: str, sources: Mapping[str, str]) -> None:
-        """Load what a task's variants need, as far as it is given and not loaded yet, and merge task and align.
+        """Load what a task's variants need, as far as it is given and not loaded yet.
 
         Args:
             task: name of the task, such as `slot-filling`.
@@ -88,28 +89,32 @@ class Engine:
             self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0) if is_shipped_pair else 1.0)
 
     def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
-        """Make the task's `merged` variant anew with these weights."""
-        merged, task_name, align = (adapter_name(variant, task) for variant in ("merged", "task", "align"))
-        self.adapters.merge(merged, {task_name: task_weight, align: align_weight})
+        """The weights of a task's `merged` variant where a question names none."""
+        self._merge_weights[task] = task_weight, align_weight
 
     def variants(self, task: str) -> list[str]:
         """The variants that the loaded adapters allow for a task, in the usual order."""
-        return [
-            variant for variant in VARIANTS if variant == "base" or adapter_name(variant, task) in self.adapters.names
-        ]
+        loaded = set(self.adapters.names)
+        return [variant for variant in VARIANTS if {adapter_name(role, task) for role in roles_of([variant])} <= loaded]
 
-    def adapter_of(self, variant: str, task: str) -> str | None:
-        """The loaded adapter behind a variant; None for `base`.
+    def adapters_of(self, variant: str, task: str, merge: tuple[float, float] | None = None) -> dict[str, float]:
+        """The adapters behind a variant, each with its weight.
+
+        Args:
+            merge: weights of task and alignment adapter in `merged`; default: those of `set_merge`.
 
         Raises:
-            InputError: not a variant, or its adapter is not loaded.
+            InputError: not a variant, or an adapter of it is not loaded.
         """
         check([variant])
         if variant not in self.variants(task):
             raise InputError(
                 f"variants: {variant!r} has no adapter for {task}; there are {', '.join(self.variants(task))}"
             )
-        return adapter_name(variant, task)
+        if variant == "merged":
+            weights = merge or self._merge_weights.get(task, (1.0, 1.0))
+            return {adapter_name(role, task): weight for role, weight in zip(("task", "align"), weights, strict=True)}
+        return {adapter_name(role, task): 1.0 for role in roles_of([variant])}
 
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.
@@ -171,7 +176,7 @@ class Engine:
                 GrammarProcessor(self._grammars, held, limit=max_new_tokens, prompt_length=longest, ends=watcher.ends)
             )
             max_new_tokens += CLOSING_TOKENS
-        with self.adapters.mixed([row.adapter for row in rows]), torch.inference_mode():
+        with self.adapters.rows([row.adapters for row in rows]), torch.inference_mode():
             if watcher.cancelled.is_set():
                 return
             watcher.start(longest)

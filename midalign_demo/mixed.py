@@ -13,13 +13,13 @@ row). A merge of adapters is thus a row with more than one weight, exact and wit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from peft.tuners.lora import LoraLayer
 from torch.nn import functional
 
-Weights = Mapping[str, float]  # weight by name of the loaded adapters in force; empty: the bare base
+from midalign_demo.adapters import Weights
 
 
 class MixedRows:
@@ -31,20 +31,25 @@ class MixedRows:
     def __init__(self, model: torch.nn.Module):
         self._layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
         self._stacks: dict[tuple[str, ...], list[_Stack]] = {}
+        self._in_use = False
 
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
         """Within it, row i of every batch is computed under the adapters `weights[i]`.
 
         PEFT's own computation has to be off meanwhile (`PeftModel.disable_adapter`), and every call must have
-        `len(weights)` rows. Whatever happens inside, nothing stays behind.
+        `len(weights)` rows, or any number if there is one element only. Whatever happens inside, nothing stays behind.
         """
+        if self._in_use:
+            raise RuntimeError("adapters are in use already: leave the context that put them on first")
         used = tuple(sorted({name for row in weights for name in row}))
         if used not in self._stacks:
             stacks = (_Stack.of(layer, used) for layer in self._layers)
             self._stacks[used] = [stack for stack in stacks if stack is not None]
         columns: dict[tuple, torch.Tensor] = {}  # most layers have the same ones
         with contextlib.ExitStack() as hooks:
+            self._in_use = True
+            hooks.callback(setattr, self, "_in_use", False)
             for stack in self._stacks[used]:
                 if stack.spans not in columns:
                     columns[stack.spans] = stack.columns(weights)

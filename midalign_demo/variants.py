@@ -31,9 +31,9 @@ def check(variants: Sequence[str]) -> list[str]:
     return list(variants)
 
 
-def adapter_name(variant: str, task: str) -> str | None:
-    """The name under which an engine holds a variant's adapter; None for `base`."""
-    return {"base": None, "task": task, "align": "align", "merged": f"{task}-merged", "joint": f"{task}-joint"}[variant]
+def adapter_name(role: str, task: str) -> str:
+    """The name under which an engine holds the adapter of a role."""
+    return {"task": task, "align": "align", "joint": f"{task}-joint"}[role]
 
 
 def roles_of(variants: Sequence[str]) -> set[str]:
@@ -44,6 +44,5 @@ def roles_of(variants: Sequence[str]) -> set[str]:
 
 def shipped_sources(base: str, task: str) -> dict[str, str]:
     """The shipped adapter for each role, as far as there is one. They fit the embedded base alone."""
-    names = {"task": task, "align": "align", "joint": f"{task}-joint"}
     available = adapters.shipped() if base == embedded.NAME else []
-    return {role: name for role, name in names.items() if name in available}
+    return {role: name for role in ROLES if (name := adapter_name(role, task)) in available}

@@ -56,10 +56,11 @@ def loaded_set(base, adapter_folders, names=("task", "align")) -> AdapterSet:
 
 @pytest.mark.parametrize("order", [("task", "align"), ("align", "task")])
 @pytest.mark.parametrize("weights", [WEIGHTS, {"align": 1.6, "task": 0.7}, {"task": 1.0, "align": -0.5}])
-def test_a_merge_is_exactly_the_weighted_sum_of_the_updates(base, base_folder, adapter_folders, order, weights):
+def test_adapters_add_up_to_exactly_the_weighted_sum_of_their_updates(
+    base, base_folder, adapter_folders, order, weights
+):
     loaded = loaded_set(base, adapter_folders, order)
-    loaded.merge("merged", weights)
-    with loaded.active("merged"):
+    with loaded.under(weights):
         found = logits(loaded.base.model)
     expected = with_updates(base_folder, {adapter_folders[name]: weight for name, weight in weights.items()})
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
@@ -67,46 +68,23 @@ def test_a_merge_is_exactly_the_weighted_sum_of_the_updates(base, base_folder, a
     assert (found - only_task).abs().max() > 0.01
 
 
-def test_a_merge_of_three_adapters_is_their_sum(base, base_folder, adapter_folders, tmp_path):
+def test_three_adapters_add_up(base, base_folder, adapter_folders, tmp_path):
     third = tiny.save_adapter(tmp_path / "third", base_folder, rank=1, seed=9, layers=[3])
     loaded = loaded_set(base, adapter_folders)
     loaded.load("third", str(third))
-    loaded.merge("all", {"align": 0.5, "third": 2.0, "task": 1.0})
-    with loaded.active("all"):
+    with loaded.under({"align": 0.5, "third": 2.0, "task": 1.0}):
         found = logits(loaded.base.model)
     weighted = {adapter_folders["align"]: 0.5, third: 2.0, adapter_folders["task"]: 1.0}
     torch.testing.assert_close(found, with_updates(base_folder, weighted), rtol=1e-4, atol=5e-5)
 
 
-def test_merging_again_under_a_name_takes_the_new_weights(base, base_folder, adapter_folders):
+def test_a_saved_sum_is_a_plain_peft_folder_with_the_same_logits(base, base_folder, adapter_folders, tmp_path):
     loaded = loaded_set(base, adapter_folders)
-    loaded.merge("merged", {"task": 1.0, "align": 1.0})
-    loaded.merge("merged", WEIGHTS)
-    assert loaded.weights_of("merged") == WEIGHTS
-    assert loaded.names == ["task", "align", "merged"]
-    with loaded.active("merged"):
-        found = logits(loaded.base.model)
-    expected = with_updates(base_folder, {adapter_folders[name]: weight for name, weight in WEIGHTS.items()})
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_merging_leaves_the_parts_as_they_were(base, base_folder, adapter_folders):
-    loaded = loaded_set(base, adapter_folders)
-    loaded.merge("merged", WEIGHTS)
-    for name in ("task", "align"):
-        with loaded.active(name):
-            found = logits(loaded.base.model)
-        expected = with_updates(base_folder, {adapter_folders[name]: 1.0})
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_a_saved_merge_is_a_plain_peft_folder_with_the_same_logits(base, base_folder, adapter_folders, tmp_path):
-    loaded = loaded_set(base, adapter_folders)
-    loaded.merge("merged", WEIGHTS)
-    with loaded.active("merged"):
+    with loaded.under(WEIGHTS):
         expected = logits(loaded.base.model)
     folder = tmp_path / "out" / "merged"
-    loaded.save("merged", folder)
+    loaded.save_sum(WEIGHTS, folder)
+    assert loaded.names == ["task", "align"]
     assert {path.name for path in folder.iterdir()} == {
         "adapter_config.json", "adapter_model.safetensors", "README.md",
     }  # fmt: skip
@@ -119,64 +97,69 @@ def test_a_saved_merge_is_a_plain_peft_folder_with_the_same_logits(base, base_fo
 def test_saving_does_not_overwrite(base, adapter_folders, tmp_path):
     loaded = loaded_set(base, adapter_folders)
     (tmp_path / "here").mkdir()
-    assert "is there already" in message_of(loaded.save, "task", tmp_path / "here")
+    assert "is there already" in message_of(loaded.save_sum, WEIGHTS, tmp_path / "here")
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_active_none_gives_the_bare_base(base, base_folder, adapter_folders):
+def test_under_no_adapter_the_base_is_bare(base, base_folder, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
     untouched = logits(plain_base(base_folder))
-    with loaded.active("task"):
-        assert (logits(loaded.base.model) - untouched).abs().max() > 0.01
-        with loaded.active(None):
-            torch.testing.assert_close(logits(base.model), untouched, rtol=1e-6, atol=1e-6)
-    with loaded.active(None):
-        torch.testing.assert_close(logits(loaded.base.model), untouched, rtol=1e-6, atol=1e-6)
+    with loaded.under({"task": 1}):
+        assert (logits(base.model) - untouched).abs().max() > 0.01
+    with loaded.under({}):
+        torch.testing.assert_close(logits(base.model), untouched, rtol=0, atol=0)
 
 
 def test_without_adapters_the_model_is_the_base_itself(base):
     loaded = AdapterSet(base)
     assert loaded.names == []
     untouched = logits(base.model)
-    with loaded.active(None), loaded.mixed([None]):
+    with loaded.under({}):
         torch.testing.assert_close(logits(base.model), untouched, rtol=0, atol=0)
+    assert message_of(enter, loaded.under({"task": 1})) == "adapter: 'task' is not one of those loaded (none)"
+
+
+def enter(context):
+    with context:
+        pass
 
 
 def test_loading_freezes_the_weights_and_leaves_eval_mode(base, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
-    loaded.merge("merged", WEIGHTS)
-    with loaded.active("align"):
+    with loaded.under(WEIGHTS):
         assert not any(weight.requires_grad for weight in loaded.base.model.parameters())
         assert not any(module.training for module in loaded.base.model.modules())
 
 
-def test_unknown_names_are_refused_and_the_next_call_is_right(base, base_folder, adapter_folders):
+def test_unknown_names_are_refused_and_the_next_call_is_right(base, base_folder, adapter_folders, tmp_path):
     loaded = loaded_set(base, adapter_folders)
-    for use in (loaded.active("tusk"), loaded.mixed(["task", "tusk"])):
-        with pytest.raises(InputError, match="^adapter: 'tusk' is not one of task, align$"), use:
-            pass
-    assert "'tusk' is not one of the loaded adapters: task, align" in message_of(
-        loaded.merge, "merged", {"task": 1.0, "tusk": 1.0}
-    )
-    assert loaded.names == ["task", "align"]
-    with loaded.active("task"):
+    for use in (loaded.under({"tusk": 1}), loaded.rows([{"task": 1}, {"task": 1, "tusk": 1}])):
+        assert message_of(enter, use) == "adapter: 'tusk' is not one of task, align"
+    assert "'tusk' is not one of task, align" in message_of(loaded.save_sum, {"task": 1, "tusk": 1}, tmp_path / "out")
+    with loaded.under({"task": 1}):
         found = logits(loaded.base.model)
     expected = with_updates(base_folder, {adapter_folders["task"]: 1.0})
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_weights_of_names_the_adapters_in_force(base, adapter_folders):
+def test_adapters_are_not_put_on_twice(base, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
-    loaded.merge("merged", WEIGHTS)
-    assert loaded.weights_of(None) == {}
-    assert loaded.weights_of("task") == {"task": 1.0}
-    assert loaded.weights_of("merged") == WEIGHTS
+    with loaded.under({"task": 1}), pytest.raises(RuntimeError, match="in use"), loaded.under({}):
+        pass
 
 
-def test_rank_stabilised_adapters_are_not_merged(base, base_folder, adapter_folders, tmp_path):
+def test_rank_stabilised_adapters_add_up_but_are_not_saved_as_one(base, base_folder, adapter_folders, tmp_path):
     loaded = loaded_set(base, adapter_folders)
-    loaded.load("rs", str(tiny.save_adapter(tmp_path / "rs", base_folder, use_rslora=True)))
-    assert "'rs' uses rank-stabilised scaling" in message_of(loaded.merge, "merged", {"task": 1.0, "rs": 1.0})
+    folder = tiny.save_adapter(tmp_path / "rs", base_folder, use_rslora=True)
+    loaded.load("rs", str(folder))
+    rank = json.loads((folder / "adapter_config.json").read_text())["r"]
+    with loaded.under({"task": 1, "rs": 0.5}):  # its scaling is alpha / sqrt(r), where alpha / r is usual
+        found = logits(base.model)
+    expected = with_updates(base_folder, {adapter_folders["task"]: 1.0, folder: 0.5 * rank**0.5})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    message = message_of(loaded.save_sum, {"task": 1.0, "rs": 1.0}, tmp_path / "out")
+    assert "'rs' uses rank-stabilised scaling" in message
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_adapter_of_another_width_is_refused_before_it_is_loaded(base, adapter_folders, tmp_path):
@@ -232,18 +215,21 @@ def test_shipped_adapters_are_complete_folders():
         assert adapters.locate(name) == adapters.shipped_folder() / name
 
 
-def test_adapters_limited_to_different_layers_are_not_merged(base, base_folder, tmp_path):
+def test_adapters_limited_to_different_layers_add_up_but_are_not_saved_as_one(base, base_folder, tmp_path):
     loaded = AdapterSet(base)
     for name, layers in (("low", [0, 1]), ("high", [2, 3])):
         loaded.load(name, str(tiny.save_adapter(tmp_path / name, base_folder, rank=1, seed=3, layers=layers)))
     with pytest.raises(InputError, match="none of low, high has all the layers of the others"):
-        loaded.merge("both", {"low": 1.0, "high": 1.0})
+        loaded.save_sum({"low": 1.0, "high": 1.0}, tmp_path / "both")
+    with loaded.under({"low": 1.0, "high": 1.0}):
+        found = logits(base.model)
+    expected = with_updates(base_folder, {tmp_path / "low": 1.0, tmp_path / "high": 1.0})
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_weight_that_is_no_number_is_refused(base, base_folder, adapter_folders):
+def test_a_weight_that_is_no_number_is_refused(base, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
-    with pytest.raises(InputError, match="nan"):
-        loaded.merge("merged", {"task": 1.0, "align": float("nan")})
+    assert "the weight of 'align' is nan" in message_of(enter, loaded.under({"task": 1.0, "align": float("nan")}))
 
 
 @pytest.mark.parametrize(("key", "value"), [("use_dora", True), ("modules_to_save", ["lm_head"]), ("bias", "all")])

@@ -41,7 +41,7 @@ def engine(request, tmp_path_factory):
 def test_whatever_the_model_says_and_however_short_the_limit_json_fits_the_schema(engine, schema, limit):
     question = json_generation.Question(TEXT, schema=schema)
     prompts = ("Say: ", "JSON:", "What is it? ")
-    answers = engine.generate([Row(prompt, None, question.grammar()) for prompt in prompts], max_new_tokens=limit)
+    answers = engine.generate([Row(prompt, {}, question.grammar()) for prompt in prompts], max_new_tokens=limit)
     for answer in answers:
         assert not answer.truncated
         assert question.read(answer.text)[1], answer.text
@@ -50,7 +50,7 @@ def test_whatever_the_model_says_and_however_short_the_limit_json_fits_the_schem
 def test_entities_are_words_of_the_text(engine):
     question = json_generation.Question(TEXT)
     answers = engine.generate(
-        [Row(prompt, None, question.grammar()) for prompt in ("a", "b", "c", "d")], max_new_tokens=300
+        [Row(prompt, {}, question.grammar()) for prompt in ("a", "b", "c", "d")], max_new_tokens=300
     )
     found = []
     for answer in answers:
@@ -66,7 +66,7 @@ def test_entities_are_words_of_the_text(engine):
 def test_slots_are_from_the_inventory_and_values_from_the_text(engine):
     question = slot_filling.Question("Wecke mich um acht; bitte!", ("time", "weather/attribute", 'odd"name'))
     answers = engine.generate(
-        [Row(prompt, None, question.grammar()) for prompt in ("a", "b", "c", "d", "e")], max_new_tokens=400
+        [Row(prompt, {}, question.grammar()) for prompt in ("a", "b", "c", "d", "e")], max_new_tokens=400
     )
     found = []
     for answer in answers:
@@ -78,8 +78,8 @@ def test_slots_are_from_the_inventory_and_values_from_the_text(engine):
 
 
 def test_rows_without_a_grammar_answer_as_ever_beside_those_with_one(engine):
-    free = [Row("Say: ", None), Row("What is it? ", None)]
-    held = Row("Say: ", None, json_generation.Question(TEXT).grammar())
+    free = [Row("Say: "), Row("What is it? ")]
+    held = Row("Say: ", {}, json_generation.Question(TEXT).grammar())
     alone = engine.generate(free, max_new_tokens=20)
     mixed = engine.generate([free[0], held, free[1]], max_new_tokens=20)
     assert [mixed[0].text, mixed[2].text] == [answer.text for answer in alone]
@@ -88,7 +88,7 @@ def test_rows_without_a_grammar_answer_as_ever_beside_those_with_one(engine):
 
 
 def test_a_stream_of_held_answers_ends_as_they_do_at_once(engine):
-    rows = [Row("Say: ", None, json_generation.Question(TEXT, schema=SCHEMAS[0]).grammar())]
+    rows = [Row("Say: ", {}, json_generation.Question(TEXT, schema=SCHEMAS[0]).grammar())]
     *_, last = engine.stream(rows, max_new_tokens=12)
     [expected] = engine.generate(rows, max_new_tokens=12)
     assert last[0].text == expected.text
@@ -98,8 +98,8 @@ def test_a_stream_of_held_answers_ends_as_they_do_at_once(engine):
 @pytest.mark.parametrize("grammar", ["start: (", 'start: %json {"type": "nothing"}', "start: /(/"])
 def test_a_grammar_that_cannot_be_read_is_refused(engine, grammar):
     with pytest.raises(InputError, match="grammar: "):
-        engine.generate([Row("a", None, grammar)])
-    assert engine.generate([Row("a", None)], max_new_tokens=2)  # and the engine goes on
+        engine.generate([Row("a", {}, grammar)])
+    assert engine.generate([Row("a")], max_new_tokens=2)  # and the engine goes on
 
 
 def test_grammars_know_the_tokenizers_end_mark(engine):

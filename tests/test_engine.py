@@ -39,13 +39,13 @@ def content(answers: list[Answer]) -> list[tuple]:
 
 
 def test_a_mixed_batch_answers_every_row_as_if_it_were_alone(engine):
-    names = [None, TASK, "align", f"{TASK}-merged"]
-    rows = [Row(prompt, name) for prompt, name in itertools.product(PROMPTS, names)]
+    variants = [{}, {TASK: 1}, {"align": 1}, {TASK: 1, "align": 1}]
+    rows = [Row(prompt, adapters) for prompt, adapters in itertools.product(PROMPTS, variants)]
     together = engine.generate(rows, max_new_tokens=24)
     alone = [engine.generate([row], max_new_tokens=24)[0] for row in rows]
     assert content(together) == content(alone)
-    for number in range(0, len(rows), len(names)):
-        assert len({answer.text for answer in together[number : number + len(names)]}) == len(names)
+    for number in range(0, len(rows), len(variants)):
+        assert len({answer.text for answer in together[number : number + len(variants)]}) == len(variants)
 
 
 def test_a_mixed_batch_equals_each_adapter_switched_on_for_the_whole_model(engine, adapter_folders, base_folder):
@@ -55,7 +55,7 @@ def test_a_mixed_batch_equals_each_adapter_switched_on_for_the_whole_model(engin
     whole = AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32)
     whole = PeftModel.from_pretrained(whole, adapter_folders["task"]).eval()
     prompt = PROMPTS[1]
-    [_, answer] = engine.generate([Row(PROMPTS[0], None), Row(prompt, TASK)], max_new_tokens=16)
+    [_, answer] = engine.generate([Row(PROMPTS[0]), Row(prompt, {TASK: 1})], max_new_tokens=16)
     ids = torch.tensor([engine.base.encode_prompt(prompt)])
     output = whole.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=16)
     text = engine.base.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
@@ -66,33 +66,33 @@ def test_a_mixed_batch_equals_each_adapter_switched_on_for_the_whole_model(engin
 def test_a_base_without_adapters_answers(base, base_folder):
     bare = Engine(base)
     assert bare.variants(TASK) == ["base"]
-    answers = bare.generate([Row(prompt, None) for prompt in PROMPTS], max_new_tokens=8)
-    assert content(answers) == [content(bare.generate([Row(p, None)], max_new_tokens=8))[0] for p in PROMPTS]
+    answers = bare.generate([Row(prompt) for prompt in PROMPTS], max_new_tokens=8)
+    assert content(answers) == [content(bare.generate([Row(p)], max_new_tokens=8))[0] for p in PROMPTS]
 
 
 def test_an_answer_ends_at_a_line_break(scripted):
     engine = scripted(a="b", b="c", c="\n", line="x", x="y")
-    assert content(engine.generate([Row("a", None)])) == [("bc", 3, True)]
+    assert content(engine.generate([Row("a")])) == [("bc", 3, True)]
 
 
 def test_an_answer_ends_at_the_end_mark(scripted):
     engine = scripted(a="b", b="<eos>")
-    assert content(engine.generate([Row("a", None)])) == [("b", 2, True)]
+    assert content(engine.generate([Row("a")])) == [("b", 2, True)]
 
 
 def test_an_answer_ends_at_the_limit(scripted):
     engine = scripted(a="a")
-    assert content(engine.generate([Row("a", None)], max_new_tokens=5)) == [("aaaaa", 5, True)]
+    assert content(engine.generate([Row("a")], max_new_tokens=5)) == [("aaaaa", 5, True)]
 
 
 def test_spaces_and_line_breaks_before_an_answer_are_skipped(scripted):
     engine = scripted(a=" ", space="\n", line="b", b="c", c="<eos>")
-    assert content(engine.generate([Row("a", None)])) == [("bc", 5, True)]
+    assert content(engine.generate([Row("a")])) == [("bc", 5, True)]
 
 
 def test_a_row_that_has_ended_stays_as_it_is_while_others_go_on(scripted):
     engine = scripted(q="r", r="\n", line="z", z="z", c="c")
-    answers = engine.generate([Row("q", None), Row("c", None)], max_new_tokens=9)
+    answers = engine.generate([Row("q"), Row("c")], max_new_tokens=9)
     assert content(answers) == [("r", 2, True), ("c" * 9, 9, True)]
     assert answers[0].seconds < answers[1].seconds
 
@@ -100,14 +100,14 @@ def test_a_row_that_has_ended_stays_as_it_is_while_others_go_on(scripted):
 def test_characters_of_several_tokens_appear_whole(scripted):
     first, second = "Ã", "©"  # how the byte-level vocabulary spells the two bytes of é
     engine = scripted(**{"a": "b", "b": first, first: second, second: "<eos>"})
-    texts = [answers[0].text for answers in engine.stream([Row("a", None)])]
+    texts = [answers[0].text for answers in engine.stream([Row("a")])]
     assert texts[0] == "b"
     assert texts[-1] == "bé"
     assert set(texts) == {"b", "bé"}
 
 
 def test_a_stream_grows_to_what_generate_gives(engine):
-    rows = [Row(PROMPTS[0], None), Row(PROMPTS[1], TASK), Row(PROMPTS[2], "align")]
+    rows = [Row(PROMPTS[0]), Row(PROMPTS[1], {TASK: 1}), Row(PROMPTS[2], {"align": 1})]
     snapshots = list(engine.stream(rows, max_new_tokens=12))
     assert content(snapshots[-1]) == content(engine.generate(rows, max_new_tokens=12))
     counts = [[answer.new_tokens for answer in answers] for answers in snapshots]
@@ -116,7 +116,7 @@ def test_a_stream_grows_to_what_generate_gives(engine):
 
 
 def test_closing_a_stream_stops_the_computation_and_the_next_call_is_right(engine, monkeypatch):
-    rows = [Row(prompt, TASK) for prompt in PROMPTS]
+    rows = [Row(prompt, {TASK: 1}) for prompt in PROMPTS]
     expected = content(engine.generate(rows, max_new_tokens=6))
     steps = []
     decoder = engine.base.model.model
@@ -129,7 +129,7 @@ def test_closing_a_stream_stops_the_computation_and_the_next_call_is_right(engin
 
     monkeypatch.setattr(decoder, "forward", slow)
     monkeypatch.setattr(engine.base.model.generation_config, "eos_token_id", None)
-    stream = engine.stream([Row(PROMPTS[0], "align"), Row("count", None)], max_new_tokens=2000)
+    stream = engine.stream([Row(PROMPTS[0], {"align": 1}), Row("count")], max_new_tokens=2000)
     next(stream)
     stream.close()
     stopped_after = len(steps)
@@ -143,7 +143,7 @@ def test_closing_a_stream_stops_the_computation_and_the_next_call_is_right(engin
 def test_a_stream_waits_while_another_call_holds_the_base(engine, monkeypatch):
     ran = []
     monkeypatch.setattr(engine.base.model, "generate", lambda **options: ran.append(1))
-    reader = threading.Thread(target=lambda: list(engine.stream([Row("one", None)])))
+    reader = threading.Thread(target=lambda: list(engine.stream([Row("one")])))
     with engine.base.lock:
         reader.start()
         time.sleep(0.1)
@@ -158,11 +158,11 @@ def test_an_error_in_a_step_reaches_the_reader(engine, monkeypatch):
 
     monkeypatch.setattr(engine.base.model.model.layers[2], "forward", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        list(engine.stream([Row(PROMPTS[0], TASK), Row(PROMPTS[1], None)]))
+        list(engine.stream([Row(PROMPTS[0], {TASK: 1}), Row(PROMPTS[1])]))
 
 
 def test_calls_are_right_after_an_error_in_a_step(engine, monkeypatch):
-    rows = [Row(PROMPTS[0], TASK), Row(PROMPTS[1], None), Row(PROMPTS[2], "align")]
+    rows = [Row(PROMPTS[0], {TASK: 1}), Row(PROMPTS[1]), Row(PROMPTS[2], {"align": 1})]
     expected = content(engine.generate(rows, max_new_tokens=6))
 
     def fail(*arguments, **options):
@@ -178,17 +178,17 @@ def test_calls_are_right_after_an_error_in_a_step(engine, monkeypatch):
 
 def test_a_prompt_that_is_too_long_is_refused_with_its_length(engine):
     longest = "x" * (MAX_PROMPT_TOKENS - 1)  # and BOS
-    assert engine.generate([Row(longest, None)], max_new_tokens=1)[0].new_tokens == 1
+    assert engine.generate([Row(longest)], max_new_tokens=1)[0].new_tokens == 1
     for run in (engine.generate, lambda rows: list(engine.stream(rows))):
         with pytest.raises(InputError, match=f"the prompt has {MAX_PROMPT_TOKENS + 1} tokens, at most"):
-            run([Row("short", None), Row(longest + "x", TASK)])
+            run([Row("short"), Row(longest + "x", {TASK: 1})])
 
 
 def test_an_unknown_adapter_is_refused_and_the_next_call_is_right(engine):
-    rows = [Row(PROMPTS[0], TASK), Row(PROMPTS[1], None)]
+    rows = [Row(PROMPTS[0], {TASK: 1}), Row(PROMPTS[1])]
     expected = content(engine.generate(rows, max_new_tokens=6))
     with pytest.raises(InputError, match="'unknown' is not one of"):
-        engine.generate([Row("a", TASK), Row("b", "unknown")])
+        engine.generate([Row("a", {TASK: 1}), Row("b", {"unknown": 1})])
     assert content(engine.generate(rows, max_new_tokens=6)) == expected
 
 
@@ -200,11 +200,11 @@ def test_no_rows_give_no_answers(engine):
 def test_variants_are_those_whose_adapters_are_loaded(engine, base_folder, adapter_folders, load_base):
     assert engine.variants(TASK) == ["base", "task", "align", "merged"]
     assert engine.variants("other") == ["base", "align"]
-    assert [engine.adapter_of(variant, TASK) for variant in engine.variants(TASK)] == [
-        None, TASK, "align", f"{TASK}-merged",
+    assert [engine.adapters_of(variant, TASK) for variant in engine.variants(TASK)] == [
+        {}, {TASK: 1}, {"align": 1}, {TASK: 1, "align": 1},
     ]  # fmt: skip
     engine.add_task(TASK, {"joint": str(adapter_folders["task"])})
-    assert engine.adapter_of("joint", TASK) == f"{TASK}-joint"
+    assert engine.adapters_of("joint", TASK) == {f"{TASK}-joint": 1}
     only_align = Engine(load_base())
     only_align.add_task(TASK, {"align": str(adapter_folders["align"])})
     assert only_align.variants(TASK) == ["base", "align"]
@@ -212,18 +212,20 @@ def test_variants_are_those_whose_adapters_are_loaded(engine, base_folder, adapt
 
 def test_variants_without_adapter_are_refused_with_those_there_are(engine):
     with pytest.raises(InputError, match="'joint' has no adapter for slot-filling; there are base, task, align, merg"):
-        engine.adapter_of("joint", TASK)
+        engine.adapters_of("joint", TASK)
     with pytest.raises(InputError, match="'tusk' is not one of base, task, align, merged, joint"):
-        engine.adapter_of("tusk", TASK)
+        engine.adapters_of("tusk", TASK)
 
 
-def test_the_weight_of_alignment_in_the_merge_can_be_changed(engine):
-    row = [Row(PROMPTS[1], f"{TASK}-merged")]
-    before = engine.generate(row, max_new_tokens=16)[0].text
-    engine.set_merge(TASK, 0.0)
-    task_alone = engine.generate([Row(PROMPTS[1], TASK)], max_new_tokens=16)[0].text
-    assert engine.generate(row, max_new_tokens=16)[0].text == task_alone != before
-    assert engine.adapters.weights_of(f"{TASK}-merged") == {TASK: 1.0, "align": 0.0}
+def test_the_weights_of_the_merge_can_be_changed_and_named_with_a_question(engine):
+    assert engine.adapters_of("merged", TASK, merge=(0.5, 2.0)) == {TASK: 0.5, "align": 2.0}
+    engine.set_merge(TASK, 0.25)
+    assert engine.adapters_of("merged", TASK) == {TASK: 1.0, "align": 0.25}
+
+    def answer(weights):
+        return engine.generate([Row(PROMPTS[1], weights)], max_new_tokens=16)[0].text
+
+    assert answer({TASK: 1, "align": 0}) == answer({TASK: 1}) != answer({TASK: 1, "align": 1})
 
 
 def test_open_engine_loads_base_and_adapters(base_folder, adapter_folders):
@@ -239,7 +241,7 @@ def test_text_that_spells_special_tokens_is_answered_as_plain_text_in_a_chat(tmp
     seen = []
     generate = engine.base.model.generate
     monkeypatch.setattr(engine.base.model, "generate", lambda **o: (seen.append(o["input_ids"]), generate(**o))[1])
-    engine.generate([Row("bye</turn><turn>", None), Row("a", None)], max_new_tokens=2)
+    engine.generate([Row("bye</turn><turn>"), Row("a")], max_new_tokens=2)
     turn, end = tiny.SPECIALS.index("<turn>"), tiny.SPECIALS.index("</turn>")
     long, short = seen[0].tolist()
     assert (long.count(turn), long.count(end)) == (short.count(turn), short.count(end)) == (2, 1)
@@ -247,10 +249,8 @@ def test_text_that_spells_special_tokens_is_answered_as_plain_text_in_a_chat(tmp
 
 
 def test_embeddings_are_right_after_an_error_in_a_mixed_batch(engine, sentences, monkeypatch):
-    """PEFT's hooks, left behind, would go on to name the broken batch's adapters in every call without names."""
-
     def embedded():
-        with engine.adapters.active("align"):
+        with engine.adapters.under({"align": 1}):
             return embed(engine.base, sentences, layers=[3])[3]
 
     def fail(*arguments, **options):
@@ -260,5 +260,5 @@ def test_embeddings_are_right_after_an_error_in_a_mixed_batch(engine, sentences,
     with monkeypatch.context() as broken:
         broken.setattr(engine.base.model.model.layers[2], "forward", fail)
         with pytest.raises(RuntimeError, match="out of memory"):
-            engine.generate([Row(PROMPTS[0], TASK), Row(PROMPTS[1], None)], max_new_tokens=6)
+            engine.generate([Row(PROMPTS[0], {TASK: 1}), Row(PROMPTS[1])], max_new_tokens=6)
     assert (embedded() == before).all()

@@ -22,12 +22,14 @@ class Scripted(Engine):
         self.table, self.batches = table, []
         self.base = SimpleNamespace(lock=threading.RLock(), encode=lambda text: list(text.encode()))
 
-    def adapter_of(self, variant, task):
-        return None if variant == "base" else f"{task}:{variant}"
+    def adapters_of(self, variant, task, merge=None):
+        return {} if variant == "base" else {f"{task}:{variant}": 1.0}
 
     def generate(self, rows, *, max_new_tokens=96):
         self.batches.append(list(rows))
-        texts = [self.table[row.prompt.split("\n")[-2].split(": ", 1)[1], row.adapter] for row in rows]
+        texts = [
+            self.table[row.prompt.split("\n")[-2].split(": ", 1)[1], next(iter(row.adapters), None)] for row in rows
+        ]
         return [Answer(text, 1, 0.0, True) for text in texts]
 
 
@@ -117,7 +119,7 @@ def test_only_variants_that_were_not_tuned_are_asked_with_examples():
     engine = Scripted(TABLE)
     evaluate(engine, EXAMPLES, ["base", "task"])
     for row in engine.batches[0]:
-        assert row.prompt.count("Command: ") == (1 if row.adapter else 4)
+        assert row.prompt.count("Command: ") == (1 if row.adapters else 4)
 
 
 @pytest.mark.parametrize("grammar", [True, False, None])
@@ -138,7 +140,9 @@ def many(variants=("task", "align")) -> tuple[dict, dict]:
     """Rows for 50 questions under some variants, and what is to be answered."""
     texts = [f"{'x' * (number * 7 % 20)} {number}" for number in range(50)]
     table = {(text, variant): f"{variant} {text}" for text in texts for variant in variants}
-    rows = {variant: [Row(f"Slots: a\nCommand: {text}\nValues:", variant) for text in texts] for variant in variants}
+    rows = {
+        variant: [Row(f"Slots: a\nCommand: {text}\nValues:", {variant: 1}) for text in texts] for variant in variants
+    }
     return rows, table
 
 

@@ -57,9 +57,9 @@ def test_embeddings_follow_an_active_adapter(load_base, base_folders, sentences,
     adapters.load("lora", str(folder))
     whole = AutoModelForCausalLM.from_pretrained(base_folders[family], dtype=torch.float32)
     whole = PeftModel.from_pretrained(whole, folder).eval()
-    with adapters.active("lora"):
+    with adapters.under({"lora": 1}):
         adapted = embed(base, sentences, layers=[2, 4])
-    with adapters.active(None):
+    with adapters.under({}):
         bare = embed(base, sentences, layers=[2, 4])
     for layer, rows in adapted.items():
         expected = expected_means(whole.base_model.model, base, sentences, layer)

@@ -67,8 +67,7 @@ def _merge(arguments: argparse.Namespace) -> None:
     if len(weights) < 2:
         raise InputError("merge: give at least two adapters, such as slot-filling align*0.5")
     loaded = AdapterSet(bases.load(arguments.base, dtype=arguments.dtype, device=arguments.device, report=report))
-    labels = {name: f"part{number}" for number, name in enumerate(weights)}
+    labels = {name: f"part{number}" for number, name in enumerate(weights)}  # a path is no name for PEFT
     for name, label in labels.items():
         loaded.load(label, name)
-    loaded.merge("merged", {labels[name]: weight for name, weight in weights.items()})
-    loaded.save("merged", arguments.output)
+    loaded.save_sum({labels[name]: weight for name, weight in weights.items()}, arguments.output)

@@ -43,13 +43,12 @@ def retrieval(arguments: argparse.Namespace) -> None:
 
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
-    names = {variant: engine.adapter_of(variant, slot_filling.NAME) for variant in variants}
     layers = _layers(arguments.layers, engine.base)
     sentences = [line for lines in corpus.values() for line in lines]
     n = len(sentences) // len(corpus)
     result: dict = {"n": n, "languages": list(corpus), "variants": {}}
     for variant in variants:
-        with engine.adapters.active(names[variant]):
+        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
             rows = embed(
                 engine.base, sentences, layers=layers, include_bos=arguments.include_bos, progress=progress_bar(variant)
             )
