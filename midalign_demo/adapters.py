@@ -1,26 +1,35 @@
-"""Finding, checking, loading, applying and exactly summing LoRA adapters."""
+"""Finding, checking, reading and applying LoRA adapters."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from midalign_demo import files
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-
-    from midalign_demo.mixed import MixedRows
+    import torch
 
 _WEIGHTS = "adapter_model.safetensors"
-_SUM = "sum"  # name of a sum while it is written
+_PREFIX = "base_model.model."  # PEFT writes it before the paths of layers
+
+
+Weights = Mapping[str, float]  # weight by name of the adapters in force; empty: the bare base
+
+
+class Factors(NamedTuple):
+    """A linear layer's update, `scaling * up @ down`: shapes (rank, width in) and (width out, rank)."""
+
+    down: torch.Tensor
+    up: torch.Tensor
+    scaling: float
 
 
 def shipped_folder() -> Path:
@@ -70,53 +79,83 @@ def read_config(name: str) -> dict:
     return config
 
 
-def check_fits(name: str, base: Base) -> None:
-    """Hold an adapter's tensors against the base before it is loaded.
+def read_tensors(name: str, *, dtype: torch.dtype | None = None) -> dict[str, Factors]:
+    """An adapter's low-rank factors by the path of the linear layer that they belong to.
+
+    Args:
+        dtype: what to read them as; default: as they are stored.
 
     Raises:
-        InputError: a tensor for a module that the base lacks, or of another shape, or a file that is cut short.
+        InputError: see `read_config`; or a file that is cut short or holds other tensors than pairs of factors.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     path = locate(name) / _WEIGHTS
-    modules = dict(base.model.named_modules())
-    read_config(name)
+    config = read_config(name)
     try:
-        with safe_open(path, framework="pt") as tensors:
-            shapes = {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118 (not a dict)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise InputError(f"adapter: {path} is not a whole safetensors file ({error})") from error
-    for key, shape in shapes.items():
-        target, _, part = key.removeprefix("base_model.model.").rpartition(".lora_")
-        if part not in ("A.weight", "B.weight"):
+    pairs: dict[str, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        module, _, part = key.removeprefix(_PREFIX).rpartition(".lora_")
+        if part not in ("A.weight", "B.weight") or tensor.ndim != 2:
             raise InputError(f"adapter: {name!r} holds {key!r}, which is not a LoRA weight of a linear layer")
-        module = modules.get(target)
-        if module is None:
-            raise InputError(f"adapter: {name!r} does not fit {base.name}, which has no module {target!r}")
-        weight = getattr(module, "base_layer", module).weight
-        mine, its = (shape[-1], weight.shape[1]) if part.startswith("A") else (shape[0], weight.shape[0])
-        if mine != its:
-            raise InputError(
-                f"adapter: {name!r} does not fit {base.name}: {target!r} has width {its}, the adapter {mine}"
-            )
+        pairs.setdefault(module, {})[part[0]] = tensor.to(dtype or tensor.dtype)
+    for module, pair in pairs.items():
+        if len(pair) < 2 or pair["A"].shape[0] != pair["B"].shape[1]:
+            raise InputError(f"adapter: {name!r} has no pair of factors of one rank for {module!r}")
+    return {
+        module: Factors(pair["A"], pair["B"], _scaling(config, module, pair["A"].shape[0]))
+        for module, pair in pairs.items()
+    }
 
 
-Weights = Mapping[str, float]  # weight by name of the adapters in force; empty: the bare base
+def _scaling(config: dict, module: str, rank: int) -> float:
+    """What the product of the factors is multiplied by: alpha / r, or alpha / sqrt(r) if rank-stabilised."""
+    patterns = config.get("alpha_pattern") or {}
+    # PEFT matches the patterns in this way, and takes the first that fits.
+    key = next((pattern for pattern in patterns if re.match(rf"(.*\.)?({pattern})$", module)), None)
+    alpha = config["lora_alpha"] if key is None else patterns[key]
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def check_fits(name: str, base: Base) -> dict[str, Factors]:
+    """Hold an adapter against the base; its factors.
+
+    Raises:
+        InputError: see `read_tensors`; or factors for a linear layer that the base lacks, or of another width.
+    """
+    import torch
+
+    modules = dict(base.model.named_modules())
+    factors = read_tensors(name, dtype=torch.float32)
+    for path, pair in factors.items():
+        module = modules.get(path)
+        if not isinstance(module, torch.nn.Linear):
+            raise InputError(f"adapter: {name!r} does not fit {base.name}, which has no linear layer {path!r}")
+        for its, mine in ((module.in_features, pair.down.shape[1]), (module.out_features, pair.up.shape[0])):
+            if mine != its:
+                raise InputError(
+                    f"adapter: {name!r} does not fit {base.name}: {path!r} has width {its}, the adapter {mine}"
+                )
+    return factors
 
 
 class AdapterSet:
-    """Named adapters on one base. Not thread-safe by itself: hold `base.lock` around changes and uses."""
+    """Named adapters for one base, whose weights stay as they are: adapters are put on while a batch is computed."""
 
     def __init__(self, base: Base):
+        from midalign_demo.mixed import MixedRows  # torch takes seconds to import
+
         self.base = base
-        self._peft: PeftModel | None = None
-        self._folders: dict[str, Path] = {}
-        self._rows: MixedRows | None = None
+        self._rows = MixedRows(base.model)
 
     @property
     def names(self) -> list[str]:
         """The loaded adapters."""
-        return list(self._folders)
+        return self._rows.names
 
     def load(self, name: str, source: str) -> None:
         """Load an adapter under a name.
@@ -127,19 +166,9 @@ class AdapterSet:
         Raises:
             InputError: no such adapter, or one that does not fit the base.
         """
-        from peft import PeftModel
-
-        check_fits(source, self.base)
-        folder = locate(source)
+        factors = check_fits(source, self.base)
         with self.base.lock:
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(self.base.model, str(folder), adapter_name=name)
-            else:
-                self._peft.load_adapter(str(folder), adapter_name=name)
-            self._peft.eval()
-            self._peft.requires_grad_(False)
-            self._rows = None
-        self._folders[name] = folder
+            self._rows.add(name, factors)
 
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
@@ -149,65 +178,14 @@ class AdapterSet:
         Raises:
             InputError: an adapter that is not there, or a weight that is no number.
         """
-        for row in weights:
-            self._check(row)
-        with self.base.lock:
-            if self._peft is None:
-                yield
-                return
-            if self._rows is None:
-                from midalign_demo.mixed import MixedRows
-
-                self._rows = MixedRows(self.base.model)
-            with self._peft.disable_adapter(), self._rows.rows(weights):
-                yield
-
-    def under(self, weights: Weights) -> contextlib.AbstractContextManager[None]:
-        """As `rows`, with the same adapters for every row of batches of any size."""
-        return self.rows([weights])
-
-    def _check(self, weights: Weights) -> None:
-        for name, weight in weights.items():
+        for name, weight in (item for row in weights for item in row.items()):
             if name not in self.names:
                 raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names) or 'those loaded (none)'}")
             if not math.isfinite(weight):
                 raise InputError(f"merge: the weight of {name!r} is {weight}; give a number")
+        with self.base.lock, self._rows.rows(weights):
+            yield
 
-    def save_sum(self, weights: Weights, folder: Path) -> None:
-        """Write a weighted sum of adapters as one plain PEFT folder.
-
-        The low-rank factors are concatenated (rank = sum of ranks), so nothing is approximated.
-
-        Raises:
-            InputError: as `rows`; an adapter with rank-stabilised scaling, which has no exact sum in this form;
-                adapters that are each limited to other layers; or a folder that is there already.
-        """
-        self._check(weights)
-        for part in weights:
-            if self._peft.peft_config[part].use_rslora:
-                raise InputError(
-                    f"merge: {part!r} uses rank-stabilised scaling (use_rslora), which can't be summed exactly"
-                )
-        # PEFT clones the first adapter's config: one that is limited to some layers would cut the others off there.
-        parts = sorted(weights, key=lambda part: len(self._layers_of(part)), reverse=True)
-        first, *others = (set(self._layers_of(part)) for part in parts)
-        if not first >= set().union(*others):
-            raise InputError(f"merge: none of {', '.join(parts)} has all the layers of the others")
-        with self.base.lock, files.new_folder(folder) as draft:
-            self._peft.add_weighted_adapter(
-                parts, [float(weights[part]) for part in parts], _SUM, combination_type="cat"
-            )
-            try:
-                self._peft.save_pretrained(draft, selected_adapters=[_SUM])
-            finally:
-                self._peft.delete_adapter(_SUM)
-            written = draft / _SUM  # PEFT puts an adapter that is not called "default" into a folder of its name
-            for file in written.iterdir():
-                file.rename(draft / file.name)
-            written.rmdir()
-
-    def _layers_of(self, name: str) -> Sequence[int]:
-        limited = self._peft.peft_config[name].layers_to_transform
-        if limited is None:
-            return range(self.base.num_layers)
-        return [limited] if isinstance(limited, int) else limited
+    def under(self, weights: Weights) -> contextlib.AbstractContextManager[None]:
+        """As `rows`, with the same adapters for every row of batches of any size."""
+        return self.rows([weights])

@@ -13,39 +13,47 @@ row). A merge of adapters is thus a row with more than one weight, exact and wit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch.nn import functional
 
-from midalign_demo.adapters import Weights
+from midalign_demo.adapters import Factors, Weights
 
 
 class MixedRows:
-    """Computes batches whose rows are under different adapters of a model that PEFT has put them on.
-
-    Factors are copied when they are first needed together: make a new object when adapters were loaded or changed.
-    """
+    """Computes batches of a model whose rows are under different adapters, by hooks on its linear layers."""
 
     def __init__(self, model: torch.nn.Module):
-        self._layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+        self._model = model
+        self._adapters: dict[str, Mapping[str, Factors]] = {}
         self._stacks: dict[tuple[str, ...], list[_Stack]] = {}
         self._in_use = False
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._adapters)
+
+    def add(self, name: str, factors: Mapping[str, Factors]) -> None:
+        """Take in an adapter, given by the paths of linear layers."""
+        device = self._model.device
+        self._adapters[name] = {
+            path: Factors(pair.down.to(device), pair.up.to(device), pair.scaling) for path, pair in factors.items()
+        }
+        self._stacks = {used: stacks for used, stacks in self._stacks.items() if name not in used}
 
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
         """Within it, row i of every batch is computed under the adapters `weights[i]`.
 
-        PEFT's own computation has to be off meanwhile (`PeftModel.disable_adapter`), and every call must have
-        `len(weights)` rows, or any number if there is one element only. Whatever happens inside, nothing stays behind.
+        Every call must have `len(weights)` rows, or any number if there is one element only. Whatever happens inside,
+        nothing stays behind.
         """
         if self._in_use:
             raise RuntimeError("adapters are in use already: leave the context that put them on first")
         used = tuple(sorted({name for row in weights for name in row}))
         if used not in self._stacks:
-            stacks = (_Stack.of(layer, used) for layer in self._layers)
-            self._stacks[used] = [stack for stack in stacks if stack is not None]
+            self._stacks[used] = self._stack(used)
         columns: dict[tuple, torch.Tensor] = {}  # most layers have the same ones
         with contextlib.ExitStack() as hooks:
             self._in_use = True
@@ -57,33 +65,26 @@ class MixedRows:
                 hooks.callback(hook.remove)
             yield
 
+    def _stack(self, names: Sequence[str]) -> list[_Stack]:
+        return [
+            _Stack(module, {name: self._adapters[name][path] for name in names if path in self._adapters[name]})
+            for path, module in self._model.named_modules()
+            if any(path in self._adapters[name] for name in names)
+        ]
+
 
 class _Stack:
     """The factors of several adapters on one linear layer, side by side."""
 
-    def __init__(self, module: torch.nn.Module, down: torch.Tensor, up: torch.Tensor, spans: tuple):
-        """
-        Args:
-            down, up: shapes (R, width in) and (width out, R), with R the sum of the adapters' ranks.
-            spans: for each adapter its name, rank and scaling, in the order of the columns.
-        """
-        self.module, self.down, self.up, self.spans = module, down, up, spans
-
-    @classmethod
-    def of(cls, layer: LoraLayer, names: Sequence[str]) -> _Stack | None:
-        """None for a layer on which these adapters have nothing."""
-        present = [name for name in names if name in layer.lora_A]
-        if not present:
-            return None
-        return cls(
-            layer.base_layer,
-            torch.cat([layer.lora_A[name].weight.detach() for name in present]),
-            torch.cat([layer.lora_B[name].weight.detach() for name in present], dim=1),
-            tuple((name, layer.r[name], layer.scaling[name]) for name in present),
-        )
+    def __init__(self, module: torch.nn.Module, factors: Mapping[str, Factors]):
+        self.module = module
+        self.down = torch.cat([pair.down for pair in factors.values()])
+        self.up = torch.cat([pair.up for pair in factors.values()], dim=1)
+        # Name, rank and scaling of each adapter, in the order of the columns.
+        self.spans = tuple((name, pair.down.shape[0], pair.scaling) for name, pair in factors.items())
 
     def columns(self, weights: Sequence[Weights]) -> torch.Tensor:
-        """What each row takes of each column, shape (rows, 1, R)."""
+        """What each row takes of each column, shape (rows, 1, sum of ranks)."""
         rows = [
             [row.get(name, 0.0) * scaling for name, rank, scaling in self.spans for _ in range(rank)]
             for row in weights

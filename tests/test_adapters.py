@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from midalign_demo import adapters
@@ -78,29 +78,6 @@ def test_three_adapters_add_up(base, base_folder, adapter_folders, tmp_path):
     torch.testing.assert_close(found, with_updates(base_folder, weighted), rtol=1e-4, atol=5e-5)
 
 
-def test_a_saved_sum_is_a_plain_peft_folder_with_the_same_logits(base, base_folder, adapter_folders, tmp_path):
-    loaded = loaded_set(base, adapter_folders)
-    with loaded.under(WEIGHTS):
-        expected = logits(loaded.base.model)
-    folder = tmp_path / "out" / "merged"
-    loaded.save_sum(WEIGHTS, folder)
-    assert loaded.names == ["task", "align"]
-    assert {path.name for path in folder.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "README.md",
-    }  # fmt: skip
-    assert [path.name for path in folder.parent.iterdir()] == ["merged"]
-    reloaded = PeftModel.from_pretrained(plain_base(base_folder), folder).eval()
-    torch.testing.assert_close(logits(reloaded), expected, rtol=1e-5, atol=1e-5)
-    assert json.loads((folder / "adapter_config.json").read_text())["r"] == 3 + 2
-
-
-def test_saving_does_not_overwrite(base, adapter_folders, tmp_path):
-    loaded = loaded_set(base, adapter_folders)
-    (tmp_path / "here").mkdir()
-    assert "is there already" in message_of(loaded.save_sum, WEIGHTS, tmp_path / "here")
-    assert list((tmp_path / "here").iterdir()) == []
-
-
 def test_under_no_adapter_the_base_is_bare(base, base_folder, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
     untouched = logits(plain_base(base_folder))
@@ -131,11 +108,10 @@ def test_loading_freezes_the_weights_and_leaves_eval_mode(base, adapter_folders)
         assert not any(module.training for module in loaded.base.model.modules())
 
 
-def test_unknown_names_are_refused_and_the_next_call_is_right(base, base_folder, adapter_folders, tmp_path):
+def test_unknown_names_are_refused_and_the_next_call_is_right(base, base_folder, adapter_folders):
     loaded = loaded_set(base, adapter_folders)
     for use in (loaded.under({"tusk": 1}), loaded.rows([{"task": 1}, {"task": 1, "tusk": 1}])):
         assert message_of(enter, use) == "adapter: 'tusk' is not one of task, align"
-    assert "'tusk' is not one of task, align" in message_of(loaded.save_sum, {"task": 1, "tusk": 1}, tmp_path / "out")
     with loaded.under({"task": 1}):
         found = logits(loaded.base.model)
     expected = with_updates(base_folder, {adapter_folders["task"]: 1.0})
@@ -148,7 +124,7 @@ def test_adapters_are_not_put_on_twice(base, adapter_folders):
         pass
 
 
-def test_rank_stabilised_adapters_add_up_but_are_not_saved_as_one(base, base_folder, adapter_folders, tmp_path):
+def test_rank_stabilised_adapters_have_their_own_scaling(base, base_folder, adapter_folders, tmp_path):
     loaded = loaded_set(base, adapter_folders)
     folder = tiny.save_adapter(tmp_path / "rs", base_folder, use_rslora=True)
     loaded.load("rs", str(folder))
@@ -157,9 +133,6 @@ def test_rank_stabilised_adapters_add_up_but_are_not_saved_as_one(base, base_fol
         found = logits(base.model)
     expected = with_updates(base_folder, {adapter_folders["task"]: 1.0, folder: 0.5 * rank**0.5})
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    message = message_of(loaded.save_sum, {"task": 1.0, "rs": 1.0}, tmp_path / "out")
-    assert "'rs' uses rank-stabilised scaling" in message
-    assert not (tmp_path / "out").exists()
 
 
 def test_an_adapter_of_another_width_is_refused_before_it_is_loaded(base, adapter_folders, tmp_path):
@@ -177,12 +150,34 @@ def test_an_adapter_of_another_width_is_refused_before_it_is_loaded(base, adapte
 def test_an_adapter_with_more_layers_is_refused_with_the_module(base, tmp_path):
     deep = tiny.save_base(tmp_path / "deep", num_hidden_layers=6)
     folder = tiny.save_adapter(tmp_path / "adapter", deep, layers=[5])
-    assert "has no module 'model.layers.5." in message_of(adapters.check_fits, str(folder), base)
+    assert "has no linear layer 'model.layers.5." in message_of(adapters.check_fits, str(folder), base)
 
 
-def test_fit_is_checked_against_a_base_that_has_adapters_already(base, adapter_folders):
-    loaded_set(base, adapter_folders, ["task"])
-    assert adapters.check_fits(str(adapter_folders["align"]), base) is None
+def test_an_alpha_pattern_is_read_as_peft_reads_it(base, base_folder, tmp_path):
+    pattern = {"layers.1.self_attn.q_proj": 3, "down_proj": 7}
+    folder = tiny.save_adapter(tmp_path / "pattern", base_folder, rank=2, alpha=4, alpha_pattern=pattern)
+    loaded = AdapterSet(base)
+    loaded.load("pattern", str(folder))
+    with loaded.under({"pattern": 1}):
+        found = logits(base.model)
+    expected = logits(PeftModel.from_pretrained(plain_base(base_folder), folder).eval())
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    plain = with_updates(base_folder, {folder: 1.0})
+    assert (found - plain).abs().max() > 0.01
+
+
+def test_half_a_pair_of_factors_is_refused(base, adapter_folders, tmp_path):
+    folder = shutil.copytree(adapter_folders["task"], tmp_path / "half")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    key = next(key for key in tensors if ".lora_B." in key)
+    save_file({name: tensor for name, tensor in tensors.items() if name != key}, folder / "adapter_model.safetensors")
+    assert "has no pair of factors of one rank for 'model.layers.0" in message_of(
+        adapters.check_fits, str(folder), base
+    )
+    save_file({**tensors, key: tensors[key][:, :1].contiguous()}, folder / "adapter_model.safetensors")
+    assert "has no pair of factors of one rank" in message_of(adapters.check_fits, str(folder), base)
+    save_file({**tensors, "base_model.model.lm_head.bias": torch.ones(2)}, folder / "adapter_model.safetensors")
+    assert "which is not a LoRA weight of a linear layer" in message_of(adapters.check_fits, str(folder), base)
 
 
 def test_a_truncated_file_is_refused(base, adapter_folders, tmp_path):
@@ -215,12 +210,10 @@ def test_shipped_adapters_are_complete_folders():
         assert adapters.locate(name) == adapters.shipped_folder() / name
 
 
-def test_adapters_limited_to_different_layers_add_up_but_are_not_saved_as_one(base, base_folder, tmp_path):
+def test_adapters_limited_to_different_layers_add_up(base, base_folder, tmp_path):
     loaded = AdapterSet(base)
     for name, layers in (("low", [0, 1]), ("high", [2, 3])):
         loaded.load(name, str(tiny.save_adapter(tmp_path / name, base_folder, rank=1, seed=3, layers=layers)))
-    with pytest.raises(InputError, match="none of low, high has all the layers of the others"):
-        loaded.save_sum({"low": 1.0, "high": 1.0}, tmp_path / "both")
     with loaded.under({"low": 1.0, "high": 1.0}):
         found = logits(base.model)
     expected = with_updates(base_folder, {tmp_path / "low": 1.0, tmp_path / "high": 1.0})

@@ -215,11 +215,10 @@ def test_retrieval_without_json_marks_the_best_layer(output, tiny_model, paralle
     assert [line.split()[0] for line in printed.splitlines()[2:]] == ["0", "1", "2"]
 
 
-def test_adapters_merge_export_and_show(document, output, base_folder, adapter_folders, tmp_path):
+def test_adapters_merge_export_and_show(document, output, adapter_folders, tmp_path):
     merged = tmp_path / "merged"
-    base = ("--base", base_folder, "--dtype", "float32")
     names = (adapter_folders["task"], f"{adapter_folders['align']}*0.5")
-    assert document("adapters", "merge", *names, "--output", merged, *base) == {"output": str(merged)}
+    assert document("adapters", "merge", *names, "--output", merged) == {"output": str(merged)}
     assert json.loads((merged / "adapter_config.json").read_text())["r"] == 5
 
     copy = tmp_path / "deeper" / "copy"
@@ -328,15 +327,14 @@ def test_a_base_without_adapters_answers_by_itself(document, base_folder, parall
     assert list(found["variants"]) == ["base"]
 
 
-def test_bad_merges_and_exports(refused, base_folder, adapter_folders, tmp_path):
+def test_bad_merges_and_exports(refused, adapter_folders, tmp_path):
     task, align, target = adapter_folders["task"], adapter_folders["align"], tmp_path / "there"
     target.mkdir()
-    base = ("--base", base_folder)
-    assert "give at least two adapters" in refused("adapters", "merge", task, "--output", tmp_path / "x", *base)
+    assert "give at least two adapters" in refused("adapters", "merge", task, "--output", tmp_path / "x")
     assert "is not of the form NAME or NAME*WEIGHT" in refused(
-        "adapters", "merge", task, f"{align}*half", "--output", tmp_path / "x", *base
+        "adapters", "merge", task, f"{align}*half", "--output", tmp_path / "x"
     )
-    assert f"{target} is there already" in refused("adapters", "merge", task, align, "--output", target, *base)
+    assert f"{target} is there already" in refused("adapters", "merge", task, align, "--output", target)
     assert f"{target} is there already" in refused("adapters", "export", task, "--output", target)
 
 

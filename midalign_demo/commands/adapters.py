@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 from pathlib import Path
 
-from midalign_demo import adapters, bases, files
-from midalign_demo.commandline import report
+from midalign_demo import adapters, files
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 
@@ -19,7 +19,6 @@ def add(commands) -> None:
         "names", nargs="*", metavar="NAME", help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME"
     )
     parser.add_argument("--output", type=Path, help="folder for merge and export")
-    options.add_model(parser)
 
 
 def run_adapters(arguments: argparse.Namespace) -> None:
@@ -54,7 +53,7 @@ def run_adapters(arguments: argparse.Namespace) -> None:
 
 
 def _merge(arguments: argparse.Namespace) -> None:
-    from midalign_demo.adapters import AdapterSet
+    from midalign_demo.merging import write_sum  # torch takes seconds to import
 
     weights: dict[str, float] = {}
     for part in arguments.names:
@@ -63,11 +62,6 @@ def _merge(arguments: argparse.Namespace) -> None:
             weights[name] = float(weight) if star else 1.0
         except ValueError as error:
             raise InputError(f"merge: {part!r} is not of the form NAME or NAME*WEIGHT with a number") from error
-        adapters.read_config(name)
-    if len(weights) < 2:
-        raise InputError("merge: give at least two adapters, such as slot-filling align*0.5")
-    loaded = AdapterSet(bases.load(arguments.base, dtype=arguments.dtype, device=arguments.device, report=report))
-    labels = {name: f"part{number}" for number, name in enumerate(weights)}  # a path is no name for PEFT
-    for name, label in labels.items():
-        loaded.load(label, name)
-    loaded.save_sum({labels[name]: weight for name, weight in weights.items()}, arguments.output)
+        if not math.isfinite(weights[name]):
+            raise InputError(f"merge: the weight of {name!r} is {weights[name]}; give a number")
+    write_sum(weights, arguments.output)
