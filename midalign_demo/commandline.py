@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -35,6 +36,9 @@ def positive(text: str) -> int:
 
 def run(program: str, command: Callable[[], None]) -> int:
     """Run a command; an `InputError` becomes one line on stderr and status 2."""
+    # torch's threads meet many times a step. If they wait for each other by spinning, as is the default, any other
+    # program on the machine (the browser, say) costs them several times its share. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         command()
     except InputError as error:

@@ -15,6 +15,7 @@ from typing import ClassVar
 from midalign_demo import languages
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling, translation
+from midalign_demo.tasks.question import Question
 
 _SLOTS_SYSTEM = (
     "Given a command from the user, a voice assistant will extract entities essential for carry out the command.\n"
@@ -80,6 +81,7 @@ class SlotQuestion:
     system: ClassVar[str] = _SLOTS_SYSTEM
     task: ClassVar[str] = slot_filling.NAME
     held: ClassVar[bool] = False
+    target: ClassVar[None] = None
 
     def prompt(self) -> str:
         return self.text
@@ -112,6 +114,13 @@ class TranslationQuestion(translation.Question):
 
     def prompt_with_examples(self) -> str:
         return self.text
+
+
+def framed(question: Question) -> Question:
+    """A question of slot filling or translation as the authors' adapters are asked it."""
+    if question.task == translation.NAME:
+        return TranslationQuestion(question.text, question.language, question.target)
+    return SlotQuestion(question.text, question.language)
 
 
 def find(name: str) -> Published:

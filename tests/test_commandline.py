@@ -1,4 +1,5 @@
 import argparse
+import os
 
 import pytest
 
@@ -60,3 +61,12 @@ def test_option_types():
     for bad in ("0", "-3", "two", "1.5", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number above 0"):
             positive(bad)
+
+
+def test_torch_is_told_not_to_spin_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert run("midalign", lambda: None) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert run("midalign", lambda: None) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from midalign_demo import published, tasks
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.files import read_text
-from midalign_demo.tasks import json_generation, slot_filling, translation
-from midalign_demo.tasks.question import Question, check_text
+from midalign_demo.questions import parse_schema, question_of
+from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks.question import Question
 
 
 def add(commands) -> None:
@@ -65,25 +65,9 @@ def _take_published(arguments: argparse.Namespace) -> None:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    text = check_text(arguments.text)
-    for option, task in (("slots", slot_filling), ("target", translation), ("schema", json_generation)):
-        if getattr(arguments, option) is not None and arguments.task != task.NAME:
-            raise InputError(f"{option}: given, but the task is {arguments.task}; it belongs to {task.NAME}")
-    if arguments.task == translation.NAME:
-        ask = published.TranslationQuestion if arguments.published else translation.Question
-        return ask(text, *translation.check_direction(arguments.language, arguments.target))
-    if arguments.published:
-        return published.SlotQuestion(text, arguments.language)
-    if arguments.task == json_generation.NAME:
-        return json_generation.Question(text, arguments.language, _schema(arguments.schema))
-    slots = slot_filling.check_inventory(arguments.slots or slot_filling.DEFAULT_INVENTORY)
-    return slot_filling.Question(text, tuple(slots), arguments.language)
-
-
-def _schema(path: str | None):
-    if path is None:
-        return None
-    try:
-        return json_generation.check_schema(json.loads(read_text(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"schema: {path} is not JSON ({error.msg} in line {error.lineno})") from error
+    schema = None if arguments.schema is None else parse_schema(read_text(arguments.schema), arguments.schema)
+    question = question_of(
+        arguments.task, arguments.text, language=arguments.language, target=arguments.target, slots=arguments.slots,
+        schema=schema,
+    )  # fmt: skip
+    return published.framed(question) if arguments.published else question

@@ -1,0 +1,65 @@
+"""What a user asks, as a question of one of the tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from midalign_demo import tasks
+from midalign_demo.errors import InputError
+from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.tasks.question import Question, check_text
+
+
+def question_of(
+    task: str,
+    text: str,
+    *,
+    language: str | None = None,
+    target: str | None = None,
+    slots: Sequence[str] | None = None,
+    schema: Any = None,
+) -> Question:
+    """A checked question.
+
+    Args:
+        language, target: tags in their usual spelling; a translation needs both.
+        slots: of slot filling; default: `slot_filling.DEFAULT_INVENTORY`.
+        schema: of JSON generation; default: named entities.
+
+    Raises:
+        InputError: no such task, a bad text, something missing, or something that belongs to another task.
+    """
+    if task not in tasks.MODULES:
+        raise InputError(f"task: {task!r} is not one of {', '.join(tasks.MODULES)}")
+    owners = {"slots": slot_filling.NAME, "target": translation.NAME, "schema": json_generation.NAME}
+    for option, value in (("slots", slots), ("target", target), ("schema", schema)):
+        if value is not None and task != owners[option]:
+            raise InputError(f"{option}: given, but the task is {task}; it belongs to {owners[option]}")
+    text = check_text(text)
+    if task == translation.NAME:
+        return translation.Question(text, *translation.check_direction(language, target))
+    if task == json_generation.NAME:
+        return json_generation.Question(
+            text, language, None if schema is None else json_generation.check_schema(schema)
+        )
+    inventory = slot_filling.check_inventory(slots if slots is not None else slot_filling.DEFAULT_INVENTORY)
+    return slot_filling.Question(text, tuple(inventory), language)
+
+
+def parse_schema(text: str, where: str = "the schema") -> Any:
+    """JSON Schema from its text.
+
+    Args:
+        where: what the text is, for the message.
+
+    Raises:
+        InputError: not JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"schema: {where} is not JSON ({error.msg} in line {error.lineno})") from error
+    except RecursionError as error:
+        raise InputError(f"schema: {where} is nested too deeply") from error
