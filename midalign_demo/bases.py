@@ -135,7 +135,8 @@ def load(
     chosen_device = _device(device)
     transformers_logging.disable_progress_bar()  # one line of ours instead; theirs would also garble a server's log
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        is_embedded = name == embedded.NAME
+        tokenizer = embedded.load_tokenizer(Path(source)) if is_embedded else AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(dtype, chosen_device))
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"base: {name!r} has no complete model ({str(error).splitlines()[0]})") from error

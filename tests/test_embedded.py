@@ -217,3 +217,20 @@ def test_the_default_base_passes_its_manifest_check(monkeypatch):
     folder = embedded.prepare()
     assert embedded.is_complete(folder)
     assert json.loads((folder / "config.json").read_text())["num_hidden_layers"] == 18
+
+
+@pytest.mark.base
+def test_the_tokenizer_read_at_once_is_the_one_that_transformers_builds(monkeypatch, sentences):
+    from transformers import AutoTokenizer
+
+    monkeypatch.delenv("MIDALIGN_CACHE")
+    folder = embedded.prepare()
+    ours, theirs = embedded.load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+    texts = [*sentences, "<bos><eos>", "  a  b\n\n c", "<start_of_turn>user\nhi<end_of_turn>", "", "①½"]
+    for options in ({}, {"add_special_tokens": False, "split_special_tokens": True}):
+        assert [ours(text, **options)["input_ids"] for text in texts] == [
+            theirs(text, **options)["input_ids"] for text in texts
+        ]
+    assert ours.special_tokens_map == theirs.special_tokens_map
+    ids = theirs(texts[0])["input_ids"]
+    assert ours.decode(ids) == theirs.decode(ids)
