@@ -92,6 +92,10 @@ class Engine:
         """The weights of a task's `merged` variant where a question names none."""
         self._merge_weights[task] = task_weight, align_weight
 
+    def merge_weights(self, task: str) -> tuple[float, float]:
+        """Weights of task and alignment adapter in a task's `merged` variant."""
+        return self._merge_weights.get(task, (1.0, 1.0))
+
     def variants(self, task: str) -> list[str]:
         """The variants that the loaded adapters allow for a task, in the usual order."""
         loaded = set(self.adapters.names)
@@ -112,7 +116,7 @@ class Engine:
                 f"variants: {variant!r} has no adapter for {task}; there are {', '.join(self.variants(task))}"
             )
         if variant == "merged":
-            weights = merge or self._merge_weights.get(task, (1.0, 1.0))
+            weights = merge or self.merge_weights(task)
             return {adapter_name(role, task): weight for role, weight in zip(("task", "align"), weights, strict=True)}
         return {adapter_name(role, task): 1.0 for role in roles_of([variant])}
 

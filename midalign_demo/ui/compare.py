@@ -1,43 +1,25 @@
-"""The Compare tab: one command, answered by several variants side by side."""
+"""The Compare tab: one text, answered by several variants side by side."""
 
 from __future__ import annotations
 
-import json
-import logging
-import threading
-import time
-from collections.abc import Iterator
-from importlib.resources import files
-
 import gradio as gr
 
-from midalign_demo import languages, variants
+from midalign_demo import languages, tasks, variants
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import slot_filling
-from midalign_demo.ui import cards
-from midalign_demo.ui.host import ModelHost
-
-logger = logging.getLogger(__name__)
+from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.ui import answering, cards, examples
+from midalign_demo.ui.answering import DETECT, Answering
+from midalign_demo.ui.host import FIRST_TASK, ModelHost
 
 MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
-_DEFAULT_VARIANTS = ["base", "task", "merged"]
-_REDRAW_SECONDS = 0.25  # drawing the cards at every token would cost the model time
-_FULL = "Too many questions are waiting; try again in a minute."
-_HINT = "Type a command in any language and press Compare, or click an example."
-
-
-def example_commands() -> list[dict]:
-    """The example commands: `{"language", "text"}` each."""
-    return json.loads((files("midalign_demo") / "assets" / "commands.json").read_text(encoding="utf-8"))
-
-
-# Updates of the buttons Compare and Stop, of which one can be pressed.
-_BUSY = gr.update(interactive=False), gr.update(interactive=True)
-_IDLE = gr.update(interactive=True), gr.update(interactive=False)
-
-
-class _Stopped(Exception):
-    """The visitor pressed Stop before there was an answer."""
+_TASKS = [("Slot filling", slot_filling.NAME), ("Translation", translation.NAME), ("JSON", json_generation.NAME)]
+_ASKS = {
+    slot_filling.NAME: "A voice command; the model fills in its slots.",
+    translation.NAME: "A sentence, and the language to translate it into.",
+    json_generation.NAME: "A text; the model lists its people, places and organisations, or what a schema asks for.",
+}
+_HINT = "Type in any language and press Compare, or click an example."
+_HIGHEST_WEIGHT = 2.0
 
 
 class CompareTab:
@@ -45,143 +27,133 @@ class CompareTab:
 
     def __init__(self, host: ModelHost):
         self._host = host
-        self._stops: dict[str, threading.Event] = {}
+        self.answering = Answering(host)
         self._build()
 
     def _build(self) -> None:
-        examples = example_commands()
-        tags = [example["language"] for example in examples]
-        choices = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
-        available = self._host.sources
-        offered = [name for name in variants.VARIANTS if variants.roles_of([name]) <= available.keys()]
-        self._defaults = [name for name in _DEFAULT_VARIANTS if name in offered]
-
+        first = examples.by_task()[FIRST_TASK]
+        task = gr.Radio(_TASKS, value=FIRST_TASK, label="Task", info=_ASKS[FIRST_TASK], elem_id="task")
         with gr.Row(elem_id="ask"):
             text = gr.Textbox(
-                value=examples[0]["text"], label="Command", lines=2, max_lines=6, scale=5, min_width=300,
-                elem_id="command", placeholder=examples[0]["text"], autofocus=True,
+                value=first[0]["text"], label="Text", lines=2, max_lines=8, scale=5, min_width=300,
+                elem_id="command", placeholder=first[0]["text"], autofocus=True,
             )  # fmt: skip
-            language = gr.Dropdown(
-                choices, value=tags[0], label="Language", allow_custom_value=True, scale=2, min_width=220,
-                elem_id="language", info="another one: its tag, such as ta",
-            )  # fmt: skip
+            with gr.Column(scale=2, min_width=220):
+                language = gr.Dropdown(
+                    examples.language_choices(("Detect", DETECT)), value=DETECT, label="Language",
+                    allow_custom_value=True, elem_id="language", info="another one: its tag, such as ta",
+                )  # fmt: skip
+                target = gr.Dropdown(
+                    examples.language_choices(), value="en", label="Into", allow_custom_value=True, visible=False,
+                    elem_id="target",
+                )  # fmt: skip
         with gr.Row(elem_id="controls"):
-            chosen = gr.CheckboxGroup(
-                [(cards.TITLES[name][0], name) for name in offered],
-                value=self._defaults,
-                label="Variants", scale=4, elem_id="variants",
-            )  # fmt: skip
+            chosen = gr.CheckboxGroup(elem_id="variants", scale=4, label="Variants", **self._variants(FIRST_TASK))
             with gr.Row(elem_id="buttons"):
                 run = gr.Button("Compare", variant="primary", elem_id="run", min_width=120)
                 stop = gr.Button("Stop", variant="stop", elem_id="stop", interactive=False, min_width=90)
         picked = gr.Dataset(
-            components=[gr.Textbox(visible=False)], samples=[[example["text"]] for example in examples], type="index",
-            sample_labels=[f"{languages.autonym(example['language'])}: {example['text']}" for example in examples],
-            label="Examples: one click asks", samples_per_page=len(examples), elem_id="examples",
+            components=[gr.Textbox(visible=False)], type="index", label="Examples: one click asks", elem_id="examples",
+            samples_per_page=len(first), **_samples(FIRST_TASK),
         )  # fmt: skip
-        with gr.Accordion("Slots that may be filled", open=False, elem_id="slots"):
+        with gr.Accordion("Options", open=False, elem_id="options"):
+            with gr.Row():
+                task_weight = gr.Slider(
+                    0, _HIGHEST_WEIGHT, value=1.0, step=0.05, label="Weight of the task adapter in task + align"
+                )
+                align_weight = gr.Slider(
+                    0, _HIGHEST_WEIGHT, value=_align_weight(FIRST_TASK), step=0.05,
+                    label="Weight of the alignment adapter in task + align",
+                )  # fmt: skip
+            grammar = gr.Checkbox(
+                _held(FIRST_TASK), label="Hold answers to the grammar",
+                info="only slots asked for, and values that are in the text; JSON that fits its schema",
+            )  # fmt: skip
             slots = gr.Dropdown(
                 list(slot_filling.DEFAULT_INVENTORY), value=list(slot_filling.DEFAULT_INVENTORY), multiselect=True,
-                allow_custom_value=True, label="Slot names, listed in the prompt",
-                info="Add your own: type a name and press Enter.",
+                allow_custom_value=True, label="Slots that may be filled, listed in the prompt",
+                info="Add your own: type a name and press Enter.", elem_id="slots",
+            )  # fmt: skip
+            schema = gr.Code(
+                answering.ENTITY_SCHEMA, language="json", label="JSON Schema that answers should fit", visible=False,
+                max_lines=16, elem_id="schema",
             )  # fmt: skip
         result = gr.HTML(cards.notice(_HINT), elem_id="result", container=False)
-        language.change(
-            self._set_direction, language, text, api_visibility="private", show_progress="hidden", queue=False
-        )
-        inputs, outputs = [text, language, chosen, slots], [result, run, stop]
+
+        inputs = [task, text, language, target, chosen, slots, schema, grammar, task_weight, align_weight]
+        outputs = [result, run, stop]
         quick = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-        answering = {"show_progress": "hidden", "api_visibility": "private", **MODEL_QUEUE}
-        asked = gr.on([run.click, text.submit], self._queue, None, outputs, **quick)
-        filled = picked.click(
-            lambda number: (examples[number]["text"], examples[number]["language"]), picked, [text, language], **quick
+        language.change(_direction, language, text, **quick)
+        task.change(
+            self._show_task, task,
+            [task, text, language, target, chosen, picked, slots, schema, grammar, task_weight, align_weight, result],
+            **quick,
+        )  # fmt: skip
+        self._wire(inputs, outputs, run, stop, text, picked, [task, text, language, target], quick)
+
+    def _wire(self, inputs, outputs, run, stop, text, picked, filled_in, quick) -> None:
+        answering_ = {"show_progress": "hidden", "api_visibility": "private", **MODEL_QUEUE}
+        task, *rest = filled_in
+        asked = gr.on([run.click, text.submit], self.answering.queue, None, outputs, **quick)
+        filled = picked.click(_fill_in, [task, picked], rest, **quick)
+        for ready in (asked, filled.then(self.answering.queue, None, outputs, **quick)):
+            answered = ready.then(self.answering.answer, inputs, outputs, **answering_)
+            answered.failure(_full, None, outputs, **quick)
+        stop.click(self.answering.stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
+        gr.api(self.answering.compare, api_name="compare", **MODEL_QUEUE)
+
+    def _variants(self, task: str) -> dict:
+        offered = [(cards.TITLES[name][0], name) for name in self._host.variants(task)]
+        return {"choices": offered, "value": answering.default_variants(self._host, task)}
+
+    def _show_task(self, task: str) -> tuple:
+        """The page for another task: its first example, its options, and no answer."""
+        first = examples.by_task()[task][0]
+        return (
+            gr.Radio(info=_ASKS[task]),
+            gr.Textbox(value=first["text"], placeholder=first["text"]),
+            gr.Dropdown(value=DETECT),
+            gr.Dropdown(visible=task == translation.NAME, value=first.get("target", "en")),
+            gr.CheckboxGroup(**self._variants(task)),
+            gr.Dataset(**_samples(task)),
+            gr.Dropdown(visible=task == slot_filling.NAME),
+            gr.Code(visible=task == json_generation.NAME),
+            gr.Checkbox(value=_held(task), visible=task != translation.NAME),
+            gr.Slider(value=1.0),
+            gr.Slider(value=_align_weight(task)),
+            cards.notice(_HINT),
         )
-        for ready in (asked, filled.then(self._queue, None, outputs, **quick)):
-            answered = ready.then(self._answer, inputs, outputs, **answering)
-            answered.failure(lambda: (cards.notice(_FULL, kind="error"), *_IDLE), None, outputs, **quick)
-        stop.click(self.stop, None, None, queue=False, api_visibility="private", show_progress="hidden")
-        gr.api(self._api, api_name="compare", **MODEL_QUEUE)
 
-    @staticmethod
-    def _set_direction(tag: str):
-        try:
-            return gr.Textbox(rtl=languages.is_rtl(languages.normalize(tag or "")))
-        except InputError:
-            return gr.Textbox()
 
-    def _queue(self, request: gr.Request) -> tuple:
-        """Shown at once, since other visitors' questions may come first."""
-        self._stops[request.session_hash] = threading.Event()
-        return cards.notice("In line…", kind="wait"), *_BUSY
+def _full() -> tuple:
+    return cards.notice(answering.FULL, kind="error"), *answering.IDLE
 
-    def _answer(self, text: str, tag: str, chosen: list[str], slots: list[str], request: gr.Request) -> Iterator[tuple]:
-        stopped = self._stops.setdefault(request.session_hash, threading.Event())
-        try:
-            if stopped.is_set():
-                raise _Stopped
-            inventory = slot_filling.check_inventory(slots or [])
-            tag = languages.normalize(tag or "")
-            chosen = variants.check(chosen)
-            while not self._host.wait(0.5):
-                if stopped.is_set():
-                    raise _Stopped
-                waiting = f"Your question is next. {self._host.stage}"
-                yield cards.notice(waiting, kind="wait", seconds=self._host.seconds), *_BUSY
-            yield from self._stream(text, chosen, inventory, tag, stopped)
-        except _Stopped:
-            yield cards.notice("Stopped."), *_IDLE
-        except InputError as error:
-            yield cards.notice(str(error), kind="error"), *_IDLE
-        except Exception:
-            logger.exception("A question could not be answered")
-            yield cards.notice("Something went wrong; the server's log says what.", kind="error"), *_IDLE
-        else:
-            yield gr.skip(), *_IDLE
-        finally:
-            self._stops.pop(request.session_hash, None)
 
-    def _stream(
-        self, text: str, chosen: list[str], inventory: list[str], tag: str, stopped: threading.Event
-    ) -> Iterator[tuple]:
-        from midalign_demo.comparison import stream_compare
+def _samples(task: str) -> dict:
+    entries = examples.by_task()[task]
+    return {
+        "samples": [[entry["text"]] for entry in entries],
+        "sample_labels": [examples.label(entry) for entry in entries],
+    }
 
-        stream = stream_compare(self._host.engine, slot_filling.Question(text, tuple(inventory), tag), chosen)
-        document: dict | None = None
-        try:
-            shown = 0.0
-            for document in stream:
-                finished = all(output["done"] for output in document["outputs"])
-                if finished or time.monotonic() - shown >= _REDRAW_SECONDS:
-                    shown = time.monotonic()
-                    yield cards.comparison(document, inventory), *_BUSY
-                if stopped.is_set():
-                    break
-        finally:
-            stream.close()
-        if stopped.is_set() and document is not None:
-            for output in document["outputs"]:
-                output["done"] = True
-            yield (
-                cards.notice("Stopped: these answers are not complete.") + cards.comparison(document, inventory),
-                *_BUSY,
-            )
 
-    def stop(self, request: gr.Request) -> None:
-        """End what the session computes now, if anything."""
-        event = self._stops.get(request.session_hash)
-        if event is not None:
-            event.set()
+def _fill_in(task: str, number: int) -> tuple:
+    """Text, language and target of an example."""
+    entry = examples.by_task()[task][number]
+    return entry["text"], entry["language"], entry.get("target", "en")
 
-    def _api(
-        self, text: str, language: str = "en", variants: list[str] | None = None, slots: list[str] | None = None
-    ) -> dict:
-        """Answer a command under several variants; the document that `midalign compare --json` prints."""
-        from midalign_demo.comparison import compare
 
-        try:
-            self._host.wait(600)
-            inventory = slot_filling.check_inventory(slots or slot_filling.DEFAULT_INVENTORY)
-            question = slot_filling.Question(text, tuple(inventory), languages.normalize(language))
-            return compare(self._host.engine, question, variants or self._defaults)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+def _held(task: str) -> bool:
+    return tasks.MODULES[task].Question.held
+
+
+def _align_weight(task: str) -> float:
+    return variants.MERGE_WEIGHTS.get(task, 1.0)
+
+
+def _direction(tag: str):
+    """The text's direction; of a text whose language is to be guessed, the style sheet lets the text decide."""
+    try:
+        return gr.Textbox(rtl=bool(tag) and languages.is_rtl(languages.normalize(tag)))
+    except InputError:
+        return gr.Textbox()

@@ -9,15 +9,14 @@ from importlib.resources import files
 import gradio as gr
 
 from midalign_demo import bases, embedded
-from midalign_demo.tasks import slot_filling
 from midalign_demo.ui import cards
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
 
 _TITLE = "midalign"
 _INTRO = (
-    "A small language model answers your command in your language: as it is, tuned on the task in five languages, "
-    "and with an **alignment adapter** added that brings sentences of the same meaning together across languages."
+    "A small language model answers in your language: as it is, tuned on a task in a few languages, and with an "
+    "**alignment adapter** added that brings sentences of the same meaning together across languages."
 )
 _QUEUE_PLACES = 32
 
@@ -36,7 +35,7 @@ def build(host: ModelHost) -> gr.Blocks:
         tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
         ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
         demo.load(lambda: _status(host), None, status, **tick)
-        demo.unload(tab.stop)
+        demo.unload(tab.answering.stop)
     return demo
 
 
@@ -57,7 +56,7 @@ def launch(
         announce: called with the page's address once it can be opened.
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
     """
-    model = ModelHost(base, slot_filling.NAME, sources=sources, **options)
+    model = ModelHost(base, sources=sources, **options)
     model.start()
     demo = build(model).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(

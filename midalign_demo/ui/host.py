@@ -8,30 +8,44 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from midalign_demo import variants
 from midalign_demo.errors import InputError
-from midalign_demo.variants import shipped_sources
+from midalign_demo.tasks import slot_filling
 
 if TYPE_CHECKING:
     from midalign_demo.engine import Engine
 
 logger = logging.getLogger(__name__)
 
+FIRST_TASK = slot_filling.NAME  # loaded at the start; other tasks' adapters when they are first asked for
+
 
 class ModelHost:
     """Loads an engine in a thread and says how far it is.
 
     Args:
-        base, task, sources, options: as `midalign_demo.engine.open_engine` takes them.
+        base, options: as `midalign_demo.engine.open_engine` takes them.
+        sources: adapters in the place of the shipped ones, by role; `task` and `joint` are those of `FIRST_TASK`.
     """
 
-    def __init__(self, base: str, task: str, *, sources: Mapping[str, str] | None = None, **options: str):
-        self.base, self._task, self._options = base, task, options
-        self.sources = {**shipped_sources(base, task), **(sources or {})}
+    def __init__(self, base: str, *, sources: Mapping[str, str] | None = None, **options: str):
+        self.base, self._options = base, options
+        self._given = dict(sources or {})
         self._stage = f"Starting {base}"
         self._since = time.monotonic()
         self._engine: Engine | None = None
         self._problem: str | None = None
         self._finished = threading.Event()
+
+    def sources(self, task: str) -> dict[str, str]:
+        """A task's adapters by role: shipped ones, and those given in their place."""
+        given = {role: source for role, source in self._given.items() if task == FIRST_TASK or role == "align"}
+        return {**variants.shipped_sources(self.base, task), **given}
+
+    def variants(self, task: str) -> list[str]:
+        """The variants that a task's adapters allow; known before they are loaded."""
+        roles = self.sources(task).keys()
+        return [name for name in variants.VARIANTS if variants.roles_of([name]) <= roles]
 
     def start(self) -> None:
         """Begin to load; returns at once."""
@@ -42,7 +56,7 @@ class ModelHost:
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
             self._engine = open_engine(
-                self.base, self._task, sources=self.sources, report=self._report, **self._options
+                self.base, FIRST_TASK, sources=self.sources(FIRST_TASK), report=self._report, **self._options
             )
         except InputError as error:
             self._problem = str(error)
@@ -91,3 +105,12 @@ class ModelHost:
         if self._engine is None:
             raise InputError(f"The model is still loading: {self.stage}")
         return self._engine
+
+    def engine_for(self, task: str) -> Engine:
+        """The engine with a task's adapters.
+
+        Raises:
+            InputError: as `engine`; or an adapter that does not fit the base.
+        """
+        self.engine.add_task(task, self.sources(task))
+        return self.engine

@@ -7,8 +7,7 @@ import shutil
 
 import pytest
 
-from midalign_demo.tasks import slot_filling
-from midalign_demo.ui.compare import example_commands
+from midalign_demo.ui import examples
 from midalign_demo.ui.demo import build, css, theme
 from midalign_demo.ui.host import ModelHost
 
@@ -26,7 +25,7 @@ CHROMIUM_FLAGS = [
 @pytest.fixture(scope="module")
 def app_url(base_folder, adapter_folders):
     sources = {role: str(folder) for role, folder in adapter_folders.items()}
-    host = ModelHost(str(base_folder), slot_filling.NAME, sources=sources, dtype="float32", device="cpu")
+    host = ModelHost(str(base_folder), sources=sources, dtype="float32", device="cpu")
     demo = build(host)
     _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
     host.start()  # after the page is up, as with a large model
@@ -42,7 +41,9 @@ def client(app_url):
 
 
 def test_the_compare_endpoint_answers_with_the_documented_shape(client):
-    result = client.predict("Weck mich um sieben", "de", ["base", "merged"], ["datetime"], api_name="/compare")
+    result = client.predict(
+        "Weck mich um sieben", language="de", variants=["base", "merged"], slots=["datetime"], api_name="/compare"
+    )
     assert result["task"] == "slot-filling"
     assert [output["variant"] for output in result["outputs"]] == ["base", "merged"]
     assert [output["adapters"] for output in result["outputs"]] == [[], ["slot-filling", "align"]]
@@ -52,33 +53,57 @@ def test_the_compare_endpoint_answers_with_the_documented_shape(client):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("  ", "de", ["base"], ["datetime"]), "empty"),
-        (("hallo", "nonsense", ["base"], ["datetime"]), "'nonsense'"),
-        (("hallo", "de", ["best"], ["datetime"]), "'best'"),
-        (("hallo", "de", ["base"], ["a:b"]), "'a:b'"),
-        (("x" * 100_000, "de", ["base"], ["datetime"]), "100000"),
+        ({"text": "  "}, "empty"),
+        ({"text": "hallo", "language": "nonsense"}, "'nonsense'"),
+        ({"text": "hallo", "variants": ["best"]}, "'best'"),
+        ({"text": "hallo", "slots": ["a:b"]}, "'a:b'"),
+        ({"text": "x" * 100_000}, "100000"),
+        ({"text": "hallo", "task": "poetry"}, "'poetry'"),
+        ({"text": "hallo", "task": "translation"}, "target: none given"),
+        ({"text": "hallo", "task": "json", "schema": {"type": "text"}}, "'text' is not valid"),
     ],
 )
 def test_bad_input_to_the_endpoint_is_named_and_the_next_request_is_answered(client, arguments, said):
     with pytest.raises(Exception, match=said):
-        client.predict(*arguments, api_name="/compare")
-    assert client.predict("hallo", "de", ["task"], ["datetime"], api_name="/compare")["outputs"]
+        client.predict(**arguments, api_name="/compare")
+    assert client.predict("hallo", variants=["task"], api_name="/compare")["outputs"]
 
 
 def test_only_the_documented_endpoints_are_public(client):
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare"}
 
 
-def test_the_examples_cover_many_languages_and_scripts():
+@pytest.mark.parametrize("task", ["slot-filling", "translation", "json"])
+def test_the_examples_cover_many_languages_and_scripts(task):
     from midalign_demo import languages
 
-    tags = [example["language"] for example in example_commands()]
-    assert len(set(tags)) >= 12
+    entries = examples.by_task()[task]
+    tags = {entry["language"] for entry in entries} | {entry.get("target", "en") for entry in entries}
+    assert len(tags) >= 12
     assert len({languages.script(tag) for tag in tags}) >= 6
+    assert all(("target" in entry) == (task == "translation") for entry in entries)
+
+
+def test_the_compare_endpoint_answers_for_every_task(client):
+    made = client.predict("Guten Tag", task="translation", language="de", target="en", api_name="/compare")
+    assert (made["task"], made["language"], made["target"]) == ("translation", "de", "en")
+    assert [output["variant"] for output in made["outputs"]] == ["base"]
+    schema = {"type": "object", "properties": {"a": {"enum": [1]}}, "required": ["a"], "additionalProperties": False}
+    made = client.predict("Guten Tag", task="json", schema=schema, api_name="/compare")
+    assert made["outputs"][0]["parsed"] == {"a": 1}
+    assert made["language"] == "de"
+
+
+def test_the_weights_of_a_question_are_its_own(client):
+    asked = {"text": "Weck mich", "variants": ["merged"], "api_name": "/compare"}
+    before = client.predict(**asked)["outputs"][0]["adapters"]
+    changed = client.predict(task_weight=0.5, align_weight=0.25, **asked)["outputs"][0]["adapters"]
+    assert changed == ["slot-filling*0.5", "align*0.25"]
+    assert client.predict(**asked)["outputs"][0]["adapters"] == before == ["slot-filling", "align"]
 
 
 def test_loading_that_fails_is_told_to_the_user(tmp_path):
-    host = ModelHost(str(tmp_path / "nothing"), slot_filling.NAME)
+    host = ModelHost(str(tmp_path / "nothing"))
     host.start()
     assert host.wait(60)
     assert "nothing" in host.problem
@@ -121,10 +146,34 @@ def test_a_visitor_asks_and_every_variant_answers(browser, app_url, width):
 def test_one_click_on_an_example_asks_it_in_its_direction(browser, app_url):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(app_url)
-    arabic = next(example["text"] for example in example_commands() if example["language"] == "ar")
+    arabic = next(example["text"] for example in examples.by_task()["slot-filling"] if example["language"] == "ar")
     page.click(f"#examples >> text={arabic}")
     page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 3", timeout=60_000)
     assert page.input_value("#command textarea") == arabic
     page.wait_for_function("document.querySelector('#command textarea').dir == 'rtl'", timeout=10_000)
     assert page.locator(".card .marked").first.get_attribute("dir") == "rtl"
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_visitor_changes_the_task(browser, app_url, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(app_url)
+    page.click("#task >> text=Translation")
+    page.wait_for_selector("#target:visible")
+    page.click("#run")
+    page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 1", timeout=60_000)
+    assert "Translate this from English to German" in page.locator(".card pre").text_content()
+    page.click("#task >> text=JSON")
+    page.wait_for_selector("#target", state="hidden")
+    page.wait_for_function("document.querySelectorAll('.card').length == 0")
+    page.click("#run")
+    page.wait_for_function("document.querySelectorAll('.card[aria-busy=false]').length == 1", timeout=60_000)
+    assert page.locator(".card .verdict").inner_text().endswith("fits the schema")
+    assert "Detected language: English" in page.locator(".guess").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert problems == []
     page.close()

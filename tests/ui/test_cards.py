@@ -83,3 +83,45 @@ def test_an_unfinished_answer_is_marked_busy():
 def test_no_slots_and_no_sense_are_told_apart():
     assert "No slots." in cards.comparison(document("hallo", text="None"), INVENTORY)
     assert "not a list of slots" in cards.comparison(document("hallo", text="1000", valid=False), INVENTORY)
+
+
+def other(task: str, question: str, **output) -> dict:
+    made = document(question, **output)
+    return {**made, "task": task, "target": "ar"} if task == "translation" else {**made, "task": task}
+
+
+def test_a_translation_is_shown_in_the_direction_of_its_language():
+    html = cards.comparison(other("translation", "Guten Tag", text="يوم <b>سعيد</b>"))
+    assert '<p class="translation" dir="rtl" lang="ar">يوم &lt;b&gt;سعيد&lt;/b&gt;</p>' in html
+    assert "No translation." in cards.comparison(other("translation", "Guten Tag", text=""))
+
+
+def test_entities_are_marked_in_the_text_and_the_json_is_folded():
+    parsed = {"Results": [{"TypeName": "PER", "Text": "Ann"}, {"TypeName": "LOC", "Text": "Rome"}]}
+    html = cards.comparison(other("json", "Ann saw Ann in Rome", text="{}", parsed=parsed), ["PER", "LOC", "ORG"])
+    assert re.findall(r"<mark[^>]*>([^<]*)<", html) == ["Ann", "Rome"]
+    assert "fits the schema" in html
+    assert '<details class="json">' in html
+
+
+def test_json_that_does_not_fit_is_said_so_and_shown_as_it_is():
+    html = cards.comparison(other("json", "Ann", text='{"a": <img>', parsed=None, valid=False), ["PER"])
+    assert "does not fit the schema" in html
+    assert "{&quot;a&quot;: &lt;img&gt;" in html
+    assert "<details class" not in html
+
+
+def test_json_of_another_schema_marks_nothing():
+    html = cards.comparison(other("json", "Ann", text='{"a": 1}', parsed={"a": 1}), ["PER"])
+    assert "<mark" not in html
+    assert "&quot;a&quot;: 1" in html
+
+
+def test_a_detected_language_is_named():
+    assert "Detected language: <b>Deutsch · German</b>" in cards.comparison(document("hallo"), detected=True)
+    assert "Detected" not in cards.comparison(document("hallo"))
+
+
+def test_long_slot_names_may_be_broken_between_their_parts():
+    html = cards.comparison(document("hot", parsed=[slot("weather/attri_bute", "hot", "hot")]), ["weather/attri_bute"])
+    assert "<dt>weather/<wbr>attri_<wbr>bute</dt>" in html

@@ -1,0 +1,45 @@
+import pytest
+
+from midalign_demo.errors import InputError
+from midalign_demo.questions import parse_schema, question_of
+from midalign_demo.tasks import json_generation, slot_filling, translation
+
+
+def message_of(function, *arguments, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_each_task_has_its_question():
+    asked = question_of("slot-filling", " hello ", language="en", slots=["a", "b"])
+    assert asked == slot_filling.Question("hello", ("a", "b"), "en")
+    assert question_of("slot-filling", "hello").inventory == slot_filling.DEFAULT_INVENTORY
+    assert question_of("translation", "hello", language="en", target="de") == translation.Question("hello", "en", "de")
+    assert question_of("json", "hello").schema is None
+    assert question_of("json", "hello", schema={"type": "object"}).schema == {"type": "object"}
+    assert isinstance(question_of("json", "hello"), json_generation.Question)
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "said"),
+    [
+        ("poetry", {}, "task: 'poetry' is not one of slot-filling, translation, json"),
+        ("translation", {"language": "en"}, "target: none given"),
+        ("json", {"target": "de"}, "target: given, but the task is json; it belongs to translation"),
+        ("translation", {"slots": ["a"]}, "slots: given, but the task is translation"),
+        ("slot-filling", {"schema": {}}, "schema: given, but the task is slot-filling"),
+        ("slot-filling", {"slots": []}, "slots: none given"),
+        ("json", {"schema": {"type": 3}}, "schema: "),
+    ],
+)
+def test_what_does_not_fit_is_refused(task, options, said):
+    assert message_of(question_of, task, "hello", **options).startswith(said)
+
+
+def test_a_schema_that_is_not_json_is_refused_with_its_line():
+    assert parse_schema('{"type": "object"}') == {"type": "object"}
+    assert message_of(parse_schema, "{\n]").startswith("schema: the schema is not JSON (")
+    assert "in line 2" in message_of(parse_schema, "{\n]")
+    assert message_of(parse_schema, "[" * 200_000) == "schema: the schema is nested too deeply"
