@@ -7,12 +7,12 @@ code's names) or with language tags as keys; TSV whose header line names its col
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from midalign_demo import languages as language_tags
 from midalign_demo.errors import InputError
-from midalign_demo.files import read_jsonl, read_lines
+from midalign_demo.files import new_folder, read_jsonl, read_lines
 
 REFERENCE_COLUMNS = ("text_parallel_0", "text_parallel_1")
 
@@ -120,3 +120,14 @@ def _is_tag(text: str) -> bool:
     except InputError:
         return False
     return True
+
+
+def write_folder(corpus: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """Write a folder of `<language>.txt`, whole or not at all.
+
+    Raises:
+        InputError: the folder is there already.
+    """
+    with new_folder(folder) as draft:
+        for tag, lines in corpus.items():
+            (draft / f"{tag}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -12,7 +12,6 @@ import tarfile
 from pathlib import Path
 
 from midalign_demo.errors import InputError
-from midalign_demo.files import new_folder
 
 _MEMBER = "package/annotations/{tag}/annotations.json"
 
@@ -54,14 +53,3 @@ def _line(entry: dict) -> str:
     name = entry["tts"][0]
     keywords = [keyword for keyword in entry.get("default", []) if keyword not in name]
     return f"{name}: {', '.join(keywords)}" if keywords else name
-
-
-def write_parallel(corpus: dict[str, list[str]], output: str | Path) -> None:
-    """Write a folder of `<language>.txt`, whole or not at all.
-
-    Raises:
-        InputError: the folder exists already.
-    """
-    with new_folder(Path(output)) as draft:
-        for tag, lines in corpus.items():
-            (draft / f"{tag}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

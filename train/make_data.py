@@ -9,7 +9,8 @@ from pathlib import Path
 from midalign_demo import languages
 from midalign_demo.commandline import comma_list, positive, report
 from midalign_demo.errors import InputError
-from train import cldr, home_assistant
+from midalign_demo.parallel import write_folder
+from train import catalogues, cldr, home_assistant
 from train.data import ENGLISH
 
 
@@ -20,6 +21,7 @@ def add(kinds) -> None:
     for name, help_text in (
         ("home-assistant", "labelled voice commands in 60 languages, sampled from Home Assistant's templates"),
         ("cldr", "parallel vocabulary in 100 languages: emoji names and keywords"),
+        ("gettext", "parallel sentences from the message catalogues of translated programs"),
     ):
         source = sources.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         source.add_argument("--languages", type=_tags, required=True, metavar="TAGS", help="such as de,th,sw")
@@ -28,6 +30,10 @@ def add(kinds) -> None:
         if name == "cldr":
             source.add_argument(
                 "--archive", required=True, metavar="TGZ", help="what `npm pack cldr-annotations-full` downloads"
+            )
+        elif name == "gettext":
+            source.add_argument(
+                "--catalogues", required=True, metavar="DIR", help="searched for LANGUAGE/LC_MESSAGES/*.mo"
             )
         else:
             source.add_argument("--count", type=positive, default=2000, help="commands in each language")
@@ -42,13 +48,16 @@ def add(kinds) -> None:
 
 def make(arguments: argparse.Namespace) -> None:
     """Write the data and say how much there is."""
-    if arguments.source == "cldr":
-        tags = [ENGLISH, *(tag for tag in arguments.languages if tag != ENGLISH)]
-        corpus = cldr.read_annotations(arguments.archive, tags)
-        cldr.write_parallel(corpus, arguments.output)
-        counts = {tag: len(lines) for tag, lines in corpus.items()}
-    else:
+    if arguments.source == "home-assistant":
         counts = _sample(arguments)
+    else:
+        tags = [ENGLISH, *(tag for tag in arguments.languages if tag != ENGLISH)]
+        if arguments.source == "cldr":
+            corpus = cldr.read_annotations(arguments.archive, tags)
+        else:
+            corpus = catalogues.read_catalogues(arguments.catalogues, tags)
+        write_folder(corpus, arguments.output)
+        counts = {tag: len(lines) for tag, lines in corpus.items()}
     if arguments.json:
         print(json.dumps({"output": str(arguments.output), "counts": counts}))
     else:
