@@ -14,7 +14,7 @@ ROLES = ("task", "align", "joint")
 UNTUNED = ("base", "align")
 
 # The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), tuned on dev text.
-MERGE_WEIGHTS = {"slot-filling": 0.3}
+MERGE_WEIGHTS = {"slot-filling": 0.3, "json": 0.3}
 
 
 def check(variants: Sequence[str]) -> list[str]:
