@@ -9,6 +9,11 @@ from collections.abc import Callable
 
 from midalign_demo.errors import InputError
 
+# torch's threads meet many times a step. If they wait for each other by spinning, as is the default, any other program
+# on the machine (the browser, say) costs them several times its share. OpenMP reads this when torch is imported, so it
+# is set as soon as a command's modules are.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, with exit status 2."""
@@ -36,9 +41,6 @@ def positive(text: str) -> int:
 
 def run(program: str, command: Callable[[], None]) -> int:
     """Run a command; an `InputError` becomes one line on stderr and status 2."""
-    # torch's threads meet many times a step. If they wait for each other by spinning, as is the default, any other
-    # program on the machine (the browser, say) costs them several times its share. Read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         command()
     except InputError as error:

@@ -71,12 +71,17 @@ def files_in(path: str | Path, suffixes: Sequence[str], what: str) -> list[Path]
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes `path`'s place when the block ends, and leaves nothing behind when it fails."""
+def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
+    """A file that takes `path`'s place when the block ends, and leaves nothing behind when it fails.
+
+    Args:
+        binary: whether bytes are written to it; else text.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        mode = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}
+        with os.fdopen(handle, **mode) as file:
             yield file
         os.chmod(draft, 0o644)
         os.replace(draft, path)

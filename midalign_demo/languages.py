@@ -51,6 +51,15 @@ def script(tag: str) -> str:
     return langcodes.Language.get(tag).maximize().script or "Zyyy"
 
 
+@lru_cache(maxsize=1024)
+def script_name(tag: str) -> str:
+    """English name of that script, such as `Cyrillic`."""
+    code = script(tag)
+    # CLDR's names of these two are made to stand behind "Chinese".
+    written = {"Hans": "Simplified Han", "Hant": "Traditional Han"}
+    return written.get(code) or langcodes.Language.make(script=code).script_name("en")
+
+
 def is_rtl(tag: str) -> bool:
     """Whether the language is written from right to left."""
     return script(tag) in _RIGHT_TO_LEFT

@@ -1,5 +1,7 @@
 import argparse
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -63,10 +65,19 @@ def test_option_types():
             positive(bad)
 
 
-def test_torch_is_told_not_to_spin_unless_the_user_says_otherwise(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert run("midalign", lambda: None) == 0
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert run("midalign", lambda: None) == 0
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+@pytest.mark.parametrize("module", ["midalign_demo.cli", "train.cli"])
+def test_torch_is_told_not_to_spin_before_it_is_imported(module):
+    script = f"""
+import os, sys
+class Watch:
+    def find_spec(self, name, *rest):
+        if name == "torch":
+            print(os.environ.get("OMP_WAIT_POLICY"))
+sys.meta_path.insert(0, Watch())
+import {module}, torch
+"""
+    for given, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+        environment.update({} if given is None else {"OMP_WAIT_POLICY": given})
+        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+        assert run.stdout.split()[0] == expected, run.stderr

@@ -51,6 +51,14 @@ def test_a_file_is_replaced_when_it_is_whole(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_bytes_are_written_as_they_are(tmp_path):
+    path = tmp_path / "a.png"
+    with files.replacing(path, binary=True) as file:
+        file.write(b"\x89\r\n\xff")
+    assert path.read_bytes() == b"\x89\r\n\xff"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
 def test_a_failed_write_keeps_the_file_and_leaves_no_draft(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("kept")

@@ -45,6 +45,20 @@ def test_script_is_the_usual_one_or_that_of_the_tag(tag, expected):
     assert languages.script(tag) == expected
 
 
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("ru", "Cyrillic"),
+        ("am", "Ethiopic"),
+        ("ja", "Japanese"),
+        ("zh", "Simplified Han"),
+        ("zh-TW", "Traditional Han"),
+    ],
+)
+def test_scripts_have_english_names(tag, expected):
+    assert languages.script_name(tag) == expected
+
+
 @pytest.mark.parametrize("tag", ["ar", "he", "fa", "ur", "az-Arab", "ckb", "yi"])
 def test_languages_written_from_right_to_left(tag):
     assert languages.is_rtl(tag)

@@ -10,8 +10,8 @@ from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.ui import answering, cards, examples
 from midalign_demo.ui.answering import DETECT, Answering
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
+from midalign_demo.ui.queue import MODEL_QUEUE
 
-MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}  # all events that use the model wait in one line
 _TASKS = [("Slot filling", slot_filling.NAME), ("Translation", translation.NAME), ("JSON", json_generation.NAME)]
 _ASKS = {
     slot_filling.NAME: "A voice command; the model fills in its slots.",

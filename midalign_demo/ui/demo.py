@@ -12,6 +12,9 @@ from midalign_demo import bases, embedded
 from midalign_demo.ui import cards
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.layers import LayersTab
+from midalign_demo.ui.map import MapTab
+from midalign_demo.ui.store import EmbeddingStore
 
 _TITLE = "midalign"
 _INTRO = (
@@ -27,15 +30,21 @@ def build(host: ModelHost) -> gr.Blocks:
         with gr.Row(elem_id="top"):
             gr.Markdown(f"# {_TITLE}\n{_INTRO}", elem_id="intro")
         status = gr.HTML(_status(host), elem_id="status", container=False)
-        with gr.Tab("Compare", id="compare"):
-            tab = CompareTab(host)
+        store = EmbeddingStore()
+        with gr.Tabs():
+            with gr.Tab("Compare", id="compare"):
+                compare = CompareTab(host)
+            with gr.Tab("Embedding map", id="map"):
+                MapTab(host, store)
+            with gr.Tab("Layers", id="layers"):
+                LayersTab(host, store)
         gr.Markdown(_footer(host), elem_id="about")
 
         ticker = gr.Timer(1.0)
         tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
         ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
         demo.load(lambda: _status(host), None, status, **tick)
-        demo.unload(tab.answering.stop)
+        demo.unload(compare.answering.stop)
     return demo
 
 

@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
 from midalign_demo.ui import examples
-from midalign_demo.ui.demo import build, css, theme
 from midalign_demo.ui.host import ModelHost
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def app_url(base_folder, adapter_folders):
-    sources = {role: str(folder) for role, folder in adapter_folders.items()}
-    host = ModelHost(str(base_folder), sources=sources, dtype="float32", device="cpu")
-    demo = build(host)
-    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
-    host.start()  # after the page is up, as with a large model
-    yield url
-    demo.close()
-
-
-@pytest.fixture(scope="module")
-def client(app_url):
-    from gradio_client import Client
-
-    return Client(app_url, verbose=False)
 
 
 def test_the_compare_endpoint_answers_with_the_documented_shape(client):
@@ -70,7 +38,9 @@ def test_bad_input_to_the_endpoint_is_named_and_the_next_request_is_answered(cli
 
 
 def test_only_the_documented_endpoints_are_public(client):
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare"}
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
+        "/compare", "/embedding_map", "/layer_curve",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("task", ["slot-filling", "translation", "json"])
@@ -107,21 +77,6 @@ def test_loading_that_fails_is_told_to_the_user(tmp_path):
     host.start()
     assert host.wait(60)
     assert "nothing" in host.problem
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("MIDALIGN_REQUIRE_BROWSER"):
-            pytest.fail("MIDALIGN_REQUIRE_BROWSER is set, and there is no Chromium")
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.browser

@@ -1,0 +1,108 @@
+"""`midalign map`: a map of parallel sentences at a middle layer, as a page, a picture or data."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from midalign_demo import files, languages, maps
+from midalign_demo.commandline import comma_list, positive, progress_bar, report
+from midalign_demo.commands import options
+from midalign_demo.errors import InputError
+from midalign_demo.examples import read_parallel
+from midalign_demo.projection import DIMS, METHODS
+from midalign_demo.sentences import own_sentences
+from midalign_demo.tasks import slot_filling
+
+_PNG_WIDTH = 1100
+
+
+def add(commands) -> None:
+    parser = options.command(
+        commands, "map", draw, "a map of parallel sentences at a middle layer, one panel for each variant"
+    )
+    parser.add_argument("path", metavar="DIR", nargs="?", help="parallel text; default: midalign's own sentences")
+    parser.add_argument("--output", required=True, metavar="FILE", help=".html (needs no network), .json or .png")
+    parser.add_argument("--languages", type=comma_list, help="default: all there are")
+    options.add_variants(parser, "base", "align")
+    parser.add_argument("--layer", type=int, help="default: the base's middle layer")
+    parser.add_argument("--method", choices=METHODS, default="umap")
+    parser.add_argument("--dims", type=int, choices=DIMS, default=2)
+    parser.add_argument("--colour-by", choices=maps.COLOUR_BY, default="language")
+    parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
+    parser.add_argument("--limit", type=positive, help="only the first N lines")
+    parser.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
+    options.add_model(parser)
+    options.add_merge(parser)
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    output = Path(arguments.output)
+    write = _writer(output)
+    tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
+    last = arguments.first + arguments.limit - 1 if arguments.limit else None
+    if arguments.path is None:
+        corpus = own_sentences(tags, first=arguments.first, last=last)
+    else:
+        corpus = read_parallel(arguments.path, tags, first=arguments.first, last=last)
+    if len(corpus) < 2:
+        raise InputError(f"languages: {', '.join(corpus)} given; a map needs at least two")
+
+    variants = options.variants(arguments, slot_filling.NAME)
+    engine = options.open_engine(arguments, slot_filling.NAME, variants)
+    views = maps.variant_views(engine, variants, slot_filling.NAME, arguments.layer)
+    rows = maps.embeddings(engine, corpus, views, progress=progress_bar("embedding"))
+    report(f"Laying out {sum(map(len, corpus.values()))} points")
+    shown = maps.lay_out(corpus, views, rows, method=arguments.method, dims=arguments.dims, centre=arguments.centre)
+    if shown.method != arguments.method:
+        report(f"Laid out by {shown.method}: too few points for {arguments.method}")
+    write(shown, arguments.colour_by)
+    slices = [{"label": part.label, "layer": part.layer, **part.retrieval} for part in shown.slices]
+    if arguments.json:
+        n = len(set(shown.meaning))
+        options.print_json({"output": str(output), "n": n, "languages": shown.languages, "slices": slices})
+        return
+    for part in slices:
+        english = "" if part["en-x"] is None else f", en-x {part['en-x']:.3f}"
+        print(f"{part['label']}, layer {part['layer']}: retrieval accuracy all {part['all']:.3f}{english}")
+    print(output)
+
+
+def _writer(output: Path) -> Callable:
+    """What writes a map to this file; found before the model is loaded, so that a mistake shows at once."""
+    if output.is_dir():
+        raise InputError(f"output: {str(output)!r} is a folder; give a file")
+
+    def as_json(shown, colour_by: str) -> None:
+        with files.replacing(output) as file:
+            json.dump(shown.to_dict(), file, ensure_ascii=False)
+
+    def as_page(shown, colour_by: str) -> None:
+        from midalign_demo.figures import map_figure
+        from midalign_demo.pages import map_page
+
+        with files.replacing(output) as file:
+            file.write(map_page(shown, map_figure(shown, colour_by=colour_by)))
+
+    def as_picture(shown, colour_by: str) -> None:
+        from midalign_demo.figures import map_figure
+
+        figure = map_figure(shown, colour_by=colour_by).update_layout(paper_bgcolor="white", width=_PNG_WIDTH)
+        try:
+            picture = figure.to_image(format="png", scale=2)
+        except (RuntimeError, ValueError) as error:  # kaleido draws with a Chrome, which it has to find
+            raise InputError(
+                f"output: kaleido could not draw {output} ({str(error).strip().splitlines()[0]})"
+            ) from error
+        with files.replacing(output, binary=True) as file:
+            file.write(picture)
+
+    writers = {".html": as_page, ".json": as_json, ".png": as_picture}
+    if output.suffix not in writers:
+        raise InputError(f"output: {str(output)!r} ends in none of {', '.join(writers)}")
+    if output.suffix == ".png" and importlib.util.find_spec("kaleido") is None:
+        raise InputError(f"output: {str(output)!r} needs kaleido (pip install kaleido), or give a .html file")
+    return writers[output.suffix]

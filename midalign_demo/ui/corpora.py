@@ -1,0 +1,55 @@
+"""What the tabs of maps and layers look at: midalign's own sentences, or a visitor's file."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from midalign_demo import languages, parallel, sentences
+from midalign_demo.errors import InputError
+
+DEFAULT_LANGUAGES = ("en", "de", "ru", "zh", "ar", "hi", "sw", "th", "cy", "am")
+ALL_TOPICS = "all"
+MOST_SENTENCES = 3000  # over all languages; more would keep other visitors waiting
+
+
+@lru_cache(maxsize=1)
+def topics() -> list[str]:
+    """The topic of each of midalign's own sentences."""
+    return json.loads((sentences.own_folder() / "topics.json").read_text(encoding="utf-8"))
+
+
+def language_choices() -> list[tuple[str, str]]:
+    """The languages of midalign's own sentences, by their own names and in English."""
+    tags = sorted(file.stem for file in sentences.own_folder().glob("*.txt"))
+    named = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
+    return sorted(named, key=lambda choice: languages.name(choice[1]))
+
+
+def corpus_of(tags: list[str], topic: str = ALL_TOPICS, file: str | None = None) -> dict[str, list[str]]:
+    """Parallel sentences.
+
+    Args:
+        tags: of midalign's own sentences.
+        topic: only those of one topic.
+        file: a visitor's parallel text, in the place of midalign's own: all its languages and lines.
+
+    Raises:
+        InputError: fewer than two languages, an unknown topic, a file that can't be read or is too long.
+    """
+    if file:
+        corpus = parallel.read(file)
+        tags = list(corpus)
+    tags = [languages.normalize(tag) for tag in dict.fromkeys(tags)]
+    if len(tags) < 2:
+        raise InputError(f"languages: {', '.join(tags) or 'none'} given; at least two are needed")
+    if not file:
+        if topic not in (ALL_TOPICS, *topics()):
+            raise InputError(f"topic: {topic!r} is not one of {', '.join(dict.fromkeys([ALL_TOPICS, *topics()]))}")
+        corpus = sentences.own_sentences(tags)
+        wanted = [number for number, of in enumerate(topics()) if topic in (ALL_TOPICS, of)]
+        corpus = {tag: [lines[number] for number in wanted] for tag, lines in corpus.items()}
+    count = sum(map(len, corpus.values()))
+    if count > MOST_SENTENCES:
+        raise InputError(f"sentences: {count} in all languages together; at most {MOST_SENTENCES} are allowed")
+    return corpus
