@@ -9,7 +9,7 @@ from midalign_demo.comparison import row_of
 from midalign_demo.engine import open_engine
 from midalign_demo.tasks import slot_filling
 from midalign_demo.tasks.slot_filling import Question
-from midalign_demo.ui.compare import example_commands
+from midalign_demo.ui import examples
 
 pytestmark = pytest.mark.base
 VARIANTS = ("base", "task", "align", "merged")
@@ -23,7 +23,7 @@ def engine():
 
 def test_every_shipped_adapter_has_a_card_with_data_licences_recipe_and_scores():
     names = adapters.shipped()
-    assert {"align", "slot-filling"} <= set(names)
+    assert {"align", "json", "slot-filling"} <= set(names)
     for name in names:
         card = (adapters.locate(name) / "README.md").read_text(encoding="utf-8")
         for part in ("base_model:", "## Training data", "CC", "## Recipe", "## Scores"):
@@ -32,7 +32,7 @@ def test_every_shipped_adapter_has_a_card_with_data_licences_recipe_and_scores()
 
 def test_a_mixed_batch_answers_as_each_variant_alone_in_ten_languages(engine):
     """Character by character: greedy decoding in float32."""
-    texts = [example["text"] for example in example_commands()][:10]
+    texts = [example["text"] for example in examples.by_task()["slot-filling"]][:10]
     rows = [row_of(engine, Question(text, INVENTORY), variant, grammar=False) for text in texts for variant in VARIANTS]
     for start in range(0, len(rows), len(VARIANTS)):
         batch = rows[start : start + len(VARIANTS)]
