@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from midalign_demo import adapters, embedded
-from midalign_demo.comparison import row_of
+from midalign_demo.comparison import compare, row_of
 from midalign_demo.engine import open_engine
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import json_generation, slot_filling
 from midalign_demo.tasks.slot_filling import Question
 from midalign_demo.ui import examples
+from midalign_demo.variants import shipped_sources
 
 pytestmark = pytest.mark.base
 VARIANTS = ("base", "task", "align", "merged")
@@ -53,3 +54,22 @@ def test_the_task_adapter_finds_the_time_in_languages_it_was_not_tuned_on(engine
         slots, _ = slot_filling.parse(answer.text, INVENTORY)
         found += any(slot.name == "datetime" and value in slot.value for slot in slots)
     assert found >= 2
+
+
+def test_the_json_adapter_names_people_places_and_organisations(engine):
+    engine.add_task(json_generation.NAME, shipped_sources(embedded.NAME, json_generation.NAME))
+    asked = {
+        "Marie Curie was born in Warsaw.": {("PER", "Marie Curie"), ("LOC", "Warsaw")},
+        "Angela Schmidt arbeitet bei Siemens in München.": {
+            ("PER", "Angela Schmidt"), ("ORG", "Siemens"), ("LOC", "München"),
+        },
+        "El presidente Pedro Morales visitó Sevilla.": {("PER", "Pedro Morales"), ("LOC", "Sevilla")},
+    }  # fmt: skip
+    found = wanted = 0
+    for text, entities in asked.items():
+        document = compare(engine, json_generation.Question(text), ["task", "merged"])
+        assert all(output["valid"] for output in document["outputs"])
+        named = json_generation.entities_of(document["outputs"][0]["parsed"])
+        found += len(entities & {(entity.type, entity.text) for entity in named})
+        wanted += len(entities)
+    assert found >= wanted - 3
