@@ -24,7 +24,7 @@ def engine():
 
 def test_every_shipped_adapter_has_a_card_with_data_licences_recipe_and_scores():
     names = adapters.shipped()
-    assert {"align", "json", "slot-filling"} <= set(names)
+    assert {"align", "json", "slot-filling", "translation"} <= set(names)
     for name in names:
         card = (adapters.locate(name) / "README.md").read_text(encoding="utf-8")
         for part in ("base_model:", "## Training data", "CC", "## Recipe", "## Scores"):

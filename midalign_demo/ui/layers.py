@@ -49,8 +49,12 @@ class LayersTab:
         said = gr.HTML("", container=False, elem_id="layers-said")
         curve = gr.Plot(show_label=False, elem_id="layers-curve")
         with gr.Row(equal_height=False):
-            before = gr.Plot(label="Base, at its best layer", elem_id="layers-before")
-            after = gr.Plot(label="Align, at its best layer", elem_id="layers-after")
+            with gr.Column(min_width=320):
+                gr.Markdown("**Base**, every pair of languages at its best layer")
+                before = gr.Plot(show_label=False, elem_id="layers-before")
+            with gr.Column(min_width=320):
+                gr.Markdown("**Align**, every pair of languages at its best layer")
+                after = gr.Plot(show_label=False, elem_id="layers-after")
         table = gr.HTML("", container=False, elem_id="layers-table")
         measure.click(
             self._measure, [tags, score, file], [said, curve, before, after, table], api_visibility="private",

@@ -55,7 +55,7 @@ class MapTab:
         with gr.Row():
             layer = gr.Slider(
                 0, 64, value=0, step=1, label="Layer", visible=False, elem_id="map-layer",
-                info="0 is what goes in; the middle is where meaning is.",
+                info="Meaning is in the middle; words go in below and come out above.",
             )  # fmt: skip
             topic = gr.Dropdown([corpora.ALL_TOPICS, *dict.fromkeys(corpora.topics())], value=corpora.ALL_TOPICS,
                                 label="Sentences about", elem_id="map-topic")  # fmt: skip
