@@ -10,7 +10,7 @@ from midalign_demo import languages
 from midalign_demo.commandline import comma_list, positive, report
 from midalign_demo.errors import InputError
 from midalign_demo.parallel import write_folder
-from train import catalogues, cldr, home_assistant
+from train import cldr, home_assistant, messages
 from train.data import ENGLISH
 
 
@@ -21,7 +21,7 @@ def add(kinds) -> None:
     for name, help_text in (
         ("home-assistant", "labelled voice commands in 60 languages, sampled from Home Assistant's templates"),
         ("cldr", "parallel vocabulary in 100 languages: emoji names and keywords"),
-        ("gettext", "parallel sentences from the message catalogues of translated programs"),
+        ("messages", "parallel sentences from the messages of translated programs"),
     ):
         source = sources.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         source.add_argument("--languages", type=_tags, required=True, metavar="TAGS", help="such as de,th,sw")
@@ -31,9 +31,12 @@ def add(kinds) -> None:
             source.add_argument(
                 "--archive", required=True, metavar="TGZ", help="what `npm pack cldr-annotations-full` downloads"
             )
-        elif name == "gettext":
+        elif name == "messages":
             source.add_argument(
-                "--catalogues", required=True, metavar="DIR", help="searched for LANGUAGE/LC_MESSAGES/*.mo"
+                "--folder",
+                required=True,
+                metavar="DIR",
+                help="searched for LANGUAGE/LC_MESSAGES/*.mo (gettext) and LANGUAGE.json beside en.json (MediaWiki)",
             )
         else:
             source.add_argument("--count", type=positive, default=2000, help="commands in each language")
@@ -55,7 +58,7 @@ def make(arguments: argparse.Namespace) -> None:
         if arguments.source == "cldr":
             corpus = cldr.read_annotations(arguments.archive, tags)
         else:
-            corpus = catalogues.read_catalogues(arguments.catalogues, tags)
+            corpus = messages.read_messages(arguments.folder, tags)
         write_folder(corpus, arguments.output)
         counts = {tag: len(lines) for tag, lines in corpus.items()}
     if arguments.json:

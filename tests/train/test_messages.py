@@ -1,10 +1,11 @@
+import json
 import struct
 
 import pytest
 
 from midalign_demo.errors import InputError
-from train.catalogues import read_catalogues
 from train.cli import main
+from train.messages import read_messages
 
 
 def write_mo(path, messages: dict[str, str]) -> None:
@@ -43,7 +44,7 @@ def folder(tmp_path):
 
 
 def test_sentences_that_all_languages_have_are_aligned(folder):
-    assert read_catalogues(folder, ["en", "am", "cy"]) == {
+    assert read_messages(folder, ["en", "am", "cy"]) == {
         "en": ["Create a new empty page", "Go to the last slide"],
         "am": ["አዲስ ባዶ ገጽ መፍጠሪያ", "ወደ መጨረሻው ተንሸራታች"],
         "cy": ["Creu tudalen wag newydd", "Ewch i'r sleid olaf"],
@@ -51,27 +52,55 @@ def test_sentences_that_all_languages_have_are_aligned(folder):
 
 
 def test_buttons_placeholders_and_what_is_not_translated_are_left_out(folder):
-    assert read_catalogues(folder, ["cy"])["en"] == [
+    assert read_messages(folder, ["cy"])["en"] == [
         "Only Welsh has this one", "Go to the last slide", "Create a new empty page",
     ]  # fmt: skip
 
 
 def test_a_language_without_catalogues_is_named(folder):
-    with pytest.raises(InputError, match=r"^languages: 'sw' has no sw/LC_MESSAGES/\*.mo in "):
-        read_catalogues(folder, ["cy", "sw"])
+    with pytest.raises(InputError, match=r"^languages: 'sw' has neither sw/LC_MESSAGES/\*.mo nor sw.json "):
+        read_messages(folder, ["cy", "sw"])
     with pytest.raises(InputError, match="^languages: give at least one beside English"):
-        read_catalogues(folder, ["en"])
+        read_messages(folder, ["en"])
 
 
 def test_a_file_that_is_no_catalogue_is_named(folder):
     (folder / "resource" / "am" / "LC_MESSAGES" / "bad.mo").write_bytes(b"not a catalogue")
     with pytest.raises(InputError, match=r"bad.mo is not a gettext catalogue$"):
-        read_catalogues(folder, ["am"])
+        read_messages(folder, ["am"])
 
 
 def test_the_command_writes_a_folder_of_parallel_text(folder, tmp_path):
     output = tmp_path / "out"
-    arguments = ["data", "gettext", "--catalogues", str(folder), "--languages", "am,cy", "--output", str(output)]
+    arguments = ["data", "messages", "--folder", str(folder), "--languages", "am,cy", "--output", str(output)]
     assert main(arguments) == 0
     assert (output / "cy.txt").read_text() == "Creu tudalen wag newydd\nEwch i'r sleid olaf\n"
     assert sorted(file.name for file in output.iterdir()) == ["am.txt", "cy.txt", "en.txt"]
+
+
+def test_messages_of_mediawiki_are_aligned_by_key(tmp_path):
+    folder = tmp_path / "mediawiki" / "i18n"
+    folder.mkdir(parents=True)
+    for tag, messages in {
+        "en": {
+            "@metadata": {"authors": []},
+            "a": "You must be logged in.",
+            "b": "See [[$1]] for all of it",
+            "c": "Yes",
+        },
+        "sw": {
+            "@metadata": {},
+            "a": "Lazima uingie akaunti.",
+            "b": "Tazama [[$1]] kwa yote",
+            "c": "Ndiyo",
+            "d": "Peke",
+        },
+    }.items():
+        (folder / f"{tag}.json").write_text(json.dumps(messages))
+    assert read_messages(tmp_path, ["sw"]) == {"en": ["You must be logged in."], "sw": ["Lazima uingie akaunti."]}
+    (folder / "sw.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"sw.json is not an object of key and message$"):
+        read_messages(tmp_path, ["sw"])
+    (folder / "sw.json").write_text("{")
+    with pytest.raises(InputError, match=r"sw.json is not JSON$"):
+        read_messages(tmp_path, ["sw"])
