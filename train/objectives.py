@@ -38,7 +38,8 @@ def contrastive_loss(
             language), find the one of the earlier view.
         pairs: `english`, only pairs with the first view; `all`, every pair.
         centre: subtract each view's mean over the batch first. All states share a large common part; without this,
-            the loss goes down fastest by destroying it, and the layers above need it.
+            the loss goes down fastest by destroying it, and the layers above need it. See `centroid_distance` for
+            what is then left over.
 
     Returns:
         A scalar.
@@ -56,6 +57,24 @@ def contrastive_loss(
             if direction == "both":
                 losses.append(functional.cross_entropy(scores, truth))
     return torch.stack(losses).mean()
+
+
+def centroid_distance(views: Sequence[torch.Tensor]) -> torch.Tensor:
+    """How far apart languages lie as a whole: the part that `contrastive_loss(centre=True)` does not see.
+
+    The mean over pairs of views of the squared distance of their means (the languages' centroids, Libovický et al.
+    2020), over the mean squared distance of sentences from their own view's mean. The gradient is the numerator's:
+    spreading the sentences out is no way to bring it down.
+
+    Args:
+        views: two or more tensors (n, width); row i means the same in each.
+
+    Returns:
+        A scalar; 0 where all means agree.
+    """
+    centroids = torch.stack([view.mean(dim=0) for view in views])
+    spread = torch.stack([(view - view.mean(dim=0)).square().sum(dim=-1).mean() for view in views]).mean().detach()
+    return torch.pdist(centroids).square().mean() / spread
 
 
 def drop_tokens(

@@ -71,6 +71,9 @@ class AlignmentOptions:
     direction: str = _option("both", "directions of the contrast", choices=DIRECTIONS)
     temperature: float = _option(0.1, "temperature of the contrastive loss", lowest=1e-6)
     centre: bool = _option(False, "subtract each language's mean over the micro-batch before contrasting")
+    centroids: float = _option(
+        0.0, "weight of the distance between the languages' means, see train.objectives", lowest=0
+    )
     token_dropout: float = _option(
         0.0, "share of each sentence's tokens left out at random: hides single words from memory", lowest=0, below=1
     )

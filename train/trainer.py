@@ -19,7 +19,14 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
 from midalign_demo.middle import tokenize
-from train.objectives import contrastive_loss, drop_tokens, embed_and_drift, embed_for_training, task_loss
+from train.objectives import (
+    centroid_distance,
+    contrastive_loss,
+    drop_tokens,
+    embed_and_drift,
+    embed_for_training,
+    task_loss,
+)
 from train.recipe import Recipe
 
 CHECKPOINTS = "checkpoints"
@@ -82,14 +89,16 @@ class ObjectiveTrainer(Trainer):
             pooled, drift = embed_and_drift(self._view, self._layer, token_ids, self._base, **options)
         else:
             pooled, drift = embed_for_training(self._view, self._layer, token_ids, self._base, **options), 0.0
+        views = pooled.split(len(inputs["sentences"][0]))
         contrast = contrastive_loss(
-            pooled.split(len(inputs["sentences"][0])),
+            views,
             temperature=recipe.temperature,
             direction=recipe.direction,
             pairs=recipe.pairs,
             centre=recipe.centre,
         )
-        return contrast + recipe.preserve * drift
+        apart = centroid_distance(views) if recipe.centroids else 0.0
+        return contrast + recipe.preserve * drift + recipe.centroids * apart
 
     def _task_loss(self, inputs: dict) -> torch.Tensor:
         prompts = [self._base.encode_prompt(prompt) for prompt in inputs["prompts"]]

@@ -8,7 +8,14 @@ from sentence_transformers.losses import MultipleNegativesRankingLoss
 from midalign_demo.bases import decoder_view
 from midalign_demo.middle import embed, tokenize
 from train import objectives
-from train.objectives import contrastive_loss, drop_tokens, embed_and_drift, embed_for_training, task_loss
+from train.objectives import (
+    centroid_distance,
+    contrastive_loss,
+    drop_tokens,
+    embed_and_drift,
+    embed_for_training,
+    task_loss,
+)
 
 PROMPTS = ["When?", "Slots: time\nCommand: at noon\nValues:", "Wo ist die Katze?"]
 ANSWERS = [" time: noon", " None", " auf dem warmen Dach"]
@@ -198,3 +205,23 @@ def test_bos_is_never_dropped_nor_the_only_token_left():
     sentences = [[1, 5, 6], [1, 7]] * 100
     dropped = drop_tokens(sentences, 0.9, random.Random(0), before=1)
     assert all(ids[0] == 1 and len(ids) > 1 for ids in dropped)
+
+
+def test_centroid_distance_is_what_centring_leaves_over():
+    first, second = vectors(1), vectors(1)
+    assert float(centroid_distance([first, second])) == 0
+    spread = float((first - first.mean(0)).square().sum(-1).mean())
+    step = torch.zeros_like(first)
+    step[:, 0] = 3.0
+    apart = float(centroid_distance([first, second + step]))
+    assert apart == pytest.approx(9.0 / spread, rel=1e-4)
+    assert float(centroid_distance([10 * first, 10 * (second + step)])) == pytest.approx(apart, rel=1e-4)
+    assert float(centroid_distance([first, second + step, first - step])) == pytest.approx(
+        (9.0 + 9.0 + 36.0) / 3 / spread, rel=1e-4
+    )
+
+
+def test_spreading_sentences_out_does_not_bring_centroids_together():
+    first = vectors(1).requires_grad_()
+    centroid_distance([first, vectors(2) + 1.0]).backward()
+    torch.testing.assert_close(first.grad, first.grad[:1].expand_as(first))
