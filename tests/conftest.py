@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from midalign_demo import bases
+from midalign_demo.engine import Engine
 from tests import tiny
 
 torch.set_num_threads(1)
@@ -58,6 +59,14 @@ def load_base(base_folders):
 @pytest.fixture
 def base(load_base):
     return load_base()
+
+
+@pytest.fixture
+def engine(base, adapter_folders):
+    """The tiny Llama with both adapters, for slot filling."""
+    result = Engine(base)
+    result.add_task("slot-filling", {role: str(folder) for role, folder in adapter_folders.items()})
+    return result
 
 
 @pytest.fixture(scope="session")
