@@ -25,8 +25,7 @@ def topics() -> list[str]:
 def language_choices() -> list[tuple[str, str]]:
     """The languages of midalign's own sentences, by their own names and in English."""
     tags = sorted(file.stem for file in sentences.own_folder().glob("*.txt"))
-    named = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
-    return sorted(named, key=lambda choice: languages.name(choice[1]))
+    return [(languages.both_names(tag), tag) for tag in sorted(tags, key=languages.name)]
 
 
 def languages_dropdown(elem_id: str, **options) -> gr.Dropdown:
