@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from midalign_demo import languages
+from midalign_demo import languages, maps
 from midalign_demo.errors import InputError
 from midalign_demo.projection import METHODS
 from midalign_demo.ui import corpora, problems
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
-
-if TYPE_CHECKING:
-    from midalign_demo.maps import EmbeddingMap
 
 SIDE_BY_SIDE, STRENGTH = "variants", "strength"
 _LOOKS = [("Base and align side by side", SIDE_BY_SIDE), ("Alignment strength, step by step", STRENGTH)]
@@ -43,7 +39,7 @@ class MapTab:
                 [(name.upper(), name) for name in reversed(METHODS)], value="pca", label="Layout", scale=1,
                 info="PCA is there at once; UMAP shows neighbourhoods better and takes longer.", elem_id="map-method",
             )  # fmt: skip
-            colour = gr.Radio(["language", "script", "meaning"], value="language", label="Colour", scale=1)
+            colour = gr.Radio(list(maps.COLOUR_BY), value=maps.COLOUR_BY[0], label="Colour", scale=1)
         tags = corpora.languages_dropdown("map-languages")
         with gr.Row():
             layer = gr.Slider(
@@ -108,9 +104,7 @@ class MapTab:
         variants: Sequence[str] = corpora.DEFAULT_VARIANTS,
         centre: bool = False,
         progress: gr.Progress | None = None,
-    ) -> EmbeddingMap:
-        from midalign_demo import maps
-
+    ) -> maps.EmbeddingMap:
         engine = self._host.engine_for(FIRST_TASK)
         if look == STRENGTH:
             if "align" not in engine.adapters.names:
@@ -151,7 +145,7 @@ class MapTab:
             ).to_dict()  # fmt: skip
 
 
-def _table(shown: EmbeddingMap) -> str:
+def _table(shown: maps.EmbeddingMap) -> str:
     """What the map shows, for those who cannot see it: accuracy, and what each language's sentences are nearest to."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(part.label)}</th><td>{part.layer}</td>"
@@ -169,7 +163,7 @@ def _table(shown: EmbeddingMap) -> str:
     )
 
 
-def _met(shown: EmbeddingMap, part) -> float:
+def _met(shown: maps.EmbeddingMap, part) -> float:
     """How many points have a translation of theirs as the nearest of all points."""
     nearest = part.neighbours[:, 0]
     return sum(shown.meaning[at] == shown.meaning[other] for at, other in enumerate(nearest)) / len(nearest)
