@@ -8,7 +8,7 @@ from midalign_demo import bases
 from midalign_demo.commandline import comma_list, progress_bar
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
-from midalign_demo.retrieval import SCORES, retrieval_table
+from midalign_demo.retrieval import SCORES, by_language, retrieval_table
 from midalign_demo.tasks import slot_filling
 
 
@@ -46,9 +46,7 @@ def retrieval(arguments: argparse.Namespace) -> None:
             )
         tables = {
             str(layer): retrieval_table(
-                {tag: rows[layer][at * n : (at + 1) * n] for at, tag in enumerate(corpus)},
-                score=arguments.score,
-                centre=arguments.centre,
+                by_language(rows[layer], corpus), score=arguments.score, centre=arguments.centre
             )
             for layer in layers
         }

@@ -8,7 +8,7 @@ from html import escape
 import gradio as gr
 
 from midalign_demo import languages
-from midalign_demo.retrieval import SCORES, retrieval_table
+from midalign_demo.retrieval import SCORES, by_language, retrieval_table
 from midalign_demo.ui import corpora, problems
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.queue import MODEL_QUEUE
@@ -83,14 +83,10 @@ class LayersTab:
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
         weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]
-        n = len(next(iter(corpus.values())))
         found = self._store.get_each(engine, corpus, weights, progress=progress)
         for variant, rows in zip(offered, found, strict=True):
             tables[variant] = {
-                layer: retrieval_table(
-                    {tag: at_layer[place * n : (place + 1) * n] for place, tag in enumerate(corpus)}, score=score
-                )
-                for layer, at_layer in rows.items()
+                layer: retrieval_table(by_language(at_layer, corpus), score=score) for layer, at_layer in rows.items()
             }
         return tables
 
