@@ -89,6 +89,16 @@ def test_the_command_says_why_a_preset_is_not_available(monkeypatch, refused, ou
     assert "qwen2.5-mt" in output("bases", "list")
 
 
+def test_the_list_of_bases_asks_the_hub_once_for_each_model(monkeypatch, document):
+    asked = []
+    monkeypatch.setattr(published, "device_memory_gib", lambda: 80.0)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda self, source, **options: asked.append(source))
+    presets = document("bases", "list")["published"]
+    assert [preset["why_not"] for preset in presets] == [None] * len(published.ALL)
+    wanted = {source for found in published.ALL.values() for source in (found.base, *found.adapters.values())}
+    assert sorted(asked) == sorted(wanted)
+
+
 def test_an_unknown_preset_is_refused():
     with pytest.raises(InputError, match="'gpt' is not one of llama3-sf, llama3-mt"):
         published.find("gpt")
