@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import cache
 
 from midalign_demo import __version__, bases, embedded, published
 from midalign_demo.commandline import Parser, positive, report, run
@@ -58,9 +59,9 @@ def _bases(arguments: argparse.Namespace) -> None:
         return
     ready = embedded.is_complete(embedded.folder())
     listed = [{"name": embedded.NAME, "middle_layer": embedded.MIDDLE_LAYER, "prepared": ready}]
-    memory = published.device_memory_gib()
+    memory, problem_of = published.device_memory_gib(), cache(published.hub_problem)
     presets = [
-        {"name": name, "base": found.base, "task": found.task, "why_not": published.why_not(found, memory)}
+        {"name": name, "base": found.base, "task": found.task, "why_not": published.why_not(found, memory, problem_of)}
         for name, found in published.ALL.items()
     ]
     if arguments.json:

@@ -35,9 +35,8 @@ def compare(
     Raises:
         InputError: an empty or overlong text, an unknown variant.
     """
-    question = replace(question, text=check_text(question.text))
-    rows = _rows(engine, question, variants, grammar, merge)
-    answers = engine.generate(rows, max_new_tokens=answer_limit(engine, question))
+    question, rows, limit = _asked(engine, question, variants, grammar, merge)
+    answers = engine.generate(rows, max_new_tokens=limit)
     return _document(engine, question, variants, rows, answers)
 
 
@@ -50,9 +49,8 @@ def stream_compare(
     merge: MergeWeights | None = None,
 ) -> Iterator[dict]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
-    question = replace(question, text=check_text(question.text))
-    rows = _rows(engine, question, variants, grammar, merge)
-    stream = engine.stream(rows, max_new_tokens=answer_limit(engine, question))
+    question, rows, limit = _asked(engine, question, variants, grammar, merge)
+    stream = engine.stream(rows, max_new_tokens=limit)
     try:
         for answers in stream:
             document = _document(engine, question, variants, rows, answers)
@@ -78,12 +76,15 @@ def answer_limit(engine: Engine, question: Question) -> int:
         return question.answer_limit(len(engine.base.encode(question.text)))
 
 
-def _rows(
+def _asked(
     engine: Engine, question: Question, variants: Sequence[str], grammar: bool | None, merge: MergeWeights | None
-) -> list[Row]:
+) -> tuple[Question, list[Row], int]:
+    """The question with its text checked, its rows, and most tokens of an answer."""
+    question = replace(question, text=check_text(question.text))
     if not variants:
         raise InputError(f"variants: none given; there are {', '.join(engine.variants(question.task))}")
-    return [row_of(engine, question, variant, grammar=grammar, merge=merge) for variant in variants]
+    rows = [row_of(engine, question, variant, grammar=grammar, merge=merge) for variant in variants]
+    return question, rows, answer_limit(engine, question)
 
 
 def _document(

@@ -42,8 +42,6 @@ def read_examples(
         examples = _translations(path, language, target)
     else:
         examples = _documents(path, language)
-    if language:
-        examples = [example for example in examples if example.question.language == language]
     seen: dict[Any, int] = {}
     kept = []
     for example in examples:
@@ -118,4 +116,5 @@ def _documents(path: str | Path, language: str | None) -> list[Example]:
     return [
         Example(json_generation.Question(document.text, document.language), document.entities)
         for document in read_documents(path, language=language)
+        if not language or document.language == language
     ]

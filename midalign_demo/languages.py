@@ -45,6 +45,11 @@ def autonym(tag: str) -> str:
     return own if own and own != tag else name(tag)
 
 
+def both_names(tag: str) -> str:
+    """The language's name for itself and in English, such as `Deutsch · German`; once where they are the same."""
+    return " · ".join(dict.fromkeys([autonym(tag), name(tag)]))
+
+
 @lru_cache(maxsize=1024)
 def script(tag: str) -> str:
     """ISO 15924 code of the script the language is usually written in, such as `Cyrl`; `Zyyy` if unknown."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from midalign_demo import projection
 from midalign_demo.errors import InputError
-from midalign_demo.retrieval import retrieval_table, unit_rows
+from midalign_demo.retrieval import by_language, retrieval_table, unit_rows
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
@@ -238,13 +238,11 @@ def lay_out(
         raise InputError("centre: a language's mean needs at least two sentences, one given")
     n = per_language * len(corpus)
     method = projection.method_for(n, dims, method)
-    spans = {tag: slice(at * per_language, (at + 1) * per_language) for at, tag in enumerate(corpus)}
-    units = [
-        np.concatenate([unit_rows(array[span], centre=centre) for span in spans.values()]) for array in rows
-    ]  # fmt: skip
+    apart = [by_language(array, corpus) for array in rows]
+    units = [np.concatenate([unit_rows(own, centre=centre) for own in found.values()]) for found in apart]
     slices = []
-    for view, array, unit, layout in zip(views, rows, units, projection.aligned(units, dims, method), strict=True):
-        table = retrieval_table({tag: array[span] for tag, span in spans.items()}, centre=centre)
+    for view, found, unit, layout in zip(views, apart, units, projection.aligned(units, dims, method), strict=True):
+        table = retrieval_table(found, centre=centre)
         neighbours, cosines = nearest(unit, min(NEIGHBOURS, n - 1))
         accuracy = {key: table[key] for key in ("en-x", "all")}
         slices.append(Slice(view.label, view.layer, layout, accuracy, neighbours, cosines))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -134,23 +134,32 @@ def find(name: str) -> Published:
     return ALL[name]
 
 
-def why_not(published: Published, memory_gib: float) -> str | None:
+def hub_problem(source: str) -> str | None:
+    """Why a model can't be had from the hub, in a sentence; None where it can. Asks the hub."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().model_info(source, timeout=5)
+    except Exception as error:  # offline, gated, gone: all sorts of types
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        return f"{source} can't be had from the hub: {reason}"
+    return None
+
+
+def why_not(
+    published: Published, memory_gib: float, problem_of: Callable[[str], str | None] = hub_problem
+) -> str | None:
     """Why these adapters can't be run here, in a sentence; None where they can.
 
     Args:
         memory_gib: memory of the device that would hold the base.
+        problem_of: what tells why a model can't be had; for several presets, one that remembers, since they share
+            bases.
     """
     if memory_gib < published.gib * 1.15:  # beside the weights, room for activations and the cache
         return f"{published.base} needs {published.gib * 1.15:.0f} GiB of memory; there are {memory_gib:.0f}"
-    from huggingface_hub import HfApi
-
-    for source in (published.base, *published.adapters.values()):
-        try:
-            HfApi().model_info(source, timeout=5)
-        except Exception as error:  # offline, gated, gone: all sorts of types
-            reason = " ".join(str(error).split())[:160] or type(error).__name__
-            return f"{source} can't be had from the hub: {reason}"
-    return None
+    problems = map(problem_of, (published.base, *published.adapters.values()))
+    return next((problem for problem in problems if problem), None)
 
 
 def device_memory_gib() -> float:

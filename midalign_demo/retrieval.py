@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -45,6 +45,11 @@ def retrieval_table(embeddings: Mapping[str, np.ndarray], *, score: str = "cosin
         "all": float(np.mean(list(pairs.values()))),
         "pairs": pairs,
     }
+
+
+def by_language(rows: np.ndarray, languages: Collection[str]) -> dict[str, np.ndarray]:
+    """Embeddings (languages times n, width) that stand language after language, as (n, width) for each."""
+    return dict(zip(languages, np.split(rows, len(languages)), strict=True))
 
 
 def unit_rows(rows: np.ndarray, *, centre: bool = False) -> np.ndarray:

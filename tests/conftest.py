@@ -1,7 +1,11 @@
-"""Fixtures: tiny base models and adapters in folders, made once; bases loaded afresh for each test that asks."""
+"""Fixtures: tiny base models and adapters in folders, made once; bases loaded afresh for each test that asks.
+
+And `midalign` run as its users do: `output`, `document` and `refused`.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,7 +14,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import pytest
 import torch
 
-from midalign_demo import bases
+from midalign_demo import bases, cli
+from midalign_demo.engine import Engine
 from tests import tiny
 
 torch.set_num_threads(1)
@@ -60,6 +65,70 @@ def base(load_base):
     return load_base()
 
 
+@pytest.fixture
+def engine(base, adapter_folders):
+    """The tiny Llama with both adapters, for slot filling."""
+    result = Engine(base)
+    result.add_task("slot-filling", {role: str(folder) for role, folder in adapter_folders.items()})
+    return result
+
+
+@pytest.fixture
+def tiny_model(base_folder, adapter_folders):
+    """Options for the tiny base with a task and an alignment adapter."""
+    options = ["--base", str(base_folder), "--dtype", "float32", "--device", "cpu"]
+    for role, folder in adapter_folders.items():
+        options += ["--adapter", f"{role}={folder}"]
+    return options
+
+
+@pytest.fixture
+def output(capsys):
+    """Runs a command that succeeds and returns what it prints on stdout."""
+
+    def run(*arguments) -> str:
+        capsys.readouterr()
+        assert cli.main([str(argument) for argument in arguments]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def document(output):
+    """Runs a command with `--json`; its standard output must be one line, which is returned parsed."""
+
+    def run(*arguments):
+        printed = output(*arguments, "--json")
+        assert printed.count("\n") == 1
+        return json.loads(printed)
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command that must exit with 2, nothing on stdout and one line on stderr, which is returned.
+
+    Progress may come before that line.
+    """
+
+    def run(*arguments) -> str:
+        capsys.readouterr()
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        out, error = capsys.readouterr()
+        *progress, last = error.splitlines()
+        assert (status, out) == (2, "")
+        assert last.startswith("midalign")
+        assert all(line.startswith(("Loading ", "Laying out ", "embedding")) or not line.strip() for line in progress)
+        return last
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def sentences():
     return list(SENTENCES)
@@ -84,8 +153,6 @@ def parallel_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def slots_file(tmp_path_factory):
     """60 commands in English and German with slots `time` and `room`."""
-    import json
-
     path = tmp_path_factory.mktemp("slots") / "commands.jsonl"
     records = []
     for number in range(30):

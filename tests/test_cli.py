@@ -6,60 +6,6 @@ import pytest
 from midalign_demo import __version__, cli
 
 
-@pytest.fixture
-def tiny_model(base_folder, adapter_folders):
-    """Options for the tiny base with a task and an alignment adapter."""
-    options = ["--base", str(base_folder), "--dtype", "float32", "--device", "cpu"]
-    for role, folder in adapter_folders.items():
-        options += ["--adapter", f"{role}={folder}"]
-    return options
-
-
-@pytest.fixture
-def output(capsys):
-    """Runs a command that succeeds and returns what it prints on stdout."""
-
-    def run(*arguments) -> str:
-        capsys.readouterr()
-        assert cli.main([str(argument) for argument in arguments]) == 0
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def document(output):
-    """Runs a command with `--json`; its standard output must be one line, which is returned parsed."""
-
-    def run(*arguments):
-        printed = output(*arguments, "--json")
-        assert printed.count("\n") == 1
-        return json.loads(printed)
-
-    return run
-
-
-@pytest.fixture
-def refused(capsys):
-    """Runs a command that must exit with 2, nothing on stdout and one line on stderr, which is returned."""
-
-    def run(*arguments) -> str:
-        capsys.readouterr()
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        out, error = capsys.readouterr()
-        assert status == 2
-        assert out == ""
-        lines = [line for line in error.splitlines() if not line.startswith("Loading ")]
-        assert len(lines) == 1
-        assert lines[0].startswith("midalign")
-        return lines[0]
-
-    return run
-
-
 def test_compare(document, tiny_model, adapter_folders):
     found = document("compare", "Weck mich um acht", "--language", "DE", "--slots", "time, room",
                      "--variants", "base,task,align,merged", *tiny_model)  # fmt: skip

@@ -14,11 +14,9 @@ def asked(text: str, language: str | None = None) -> Question:
 
 
 @pytest.fixture
-def engine(base, adapter_folders):
-    result = Engine(base)
-    result.add_task("slot-filling", {role: str(folder) for role, folder in adapter_folders.items()})
-    result.set_merge("slot-filling", 0.5)
-    return result
+def engine(engine):
+    engine.set_merge("slot-filling", 0.5)
+    return engine
 
 
 @pytest.fixture

@@ -16,13 +16,6 @@ PROMPTS = ["Hi", "What time is it in the harbour now?", "Wie spät?", "समय
 
 
 @pytest.fixture
-def engine(base, adapter_folders):
-    result = Engine(base)
-    result.add_task(TASK, {role: str(folder) for role, folder in adapter_folders.items()})
-    return result
-
-
-@pytest.fixture
 def scripted(tmp_path):
     """Makes an engine whose answers follow a table of successors, see `tiny.scripted_model`."""
 

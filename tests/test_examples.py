@@ -83,3 +83,12 @@ def test_what_is_not_there_is_named(folder, task, options, expected):
 def test_a_language_that_the_commands_lack_is_named(commands):
     with pytest.raises(InputError, match="has no command in 'th'"):
         read_examples(slot_filling.NAME, commands, language="th")
+
+
+def test_texts_of_other_languages_are_left_out(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(f'{{"text": "Ann", "lang": "{tag}", "json": {{}}}}\n' for tag in ("en", "de", "en")))
+    assert len(read_examples(json_generation.NAME, path)) == 3
+    assert len(read_examples(json_generation.NAME, path, language="de")) == 1
+    with pytest.raises(InputError, match="no example left of 0, in no language"):
+        read_examples(json_generation.NAME, path, language="th")

@@ -34,6 +34,11 @@ def test_autonyms_are_in_the_language_itself():
     assert languages.autonym("ar") == "العربية"
 
 
+def test_both_names_are_one_where_they_are_the_same():
+    assert languages.both_names("de") == "Deutsch · German"
+    assert languages.both_names("en") == "English"
+
+
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [

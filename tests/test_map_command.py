@@ -14,60 +14,10 @@ from midalign_demo.retrieval import retrieval_table
 LINES = ("--first", "3", "--limit", "4")
 
 
-@pytest.fixture
-def tiny_model(base_folder, adapter_folders):
-    return [
-        "--base",
-        base_folder,
-        "--dtype",
-        "float32",
-        "--device",
-        "cpu",
-        "--adapter",
-        f"align={adapter_folders['align']}",
-    ]
-
-
-@pytest.fixture
-def output(capsys):
-    """Runs `midalign map`, which must succeed, and returns what it prints on stdout."""
-
-    def run(*arguments) -> str:
-        capsys.readouterr()
-        assert cli.main(["map", *map_strings(arguments)]) == 0
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def refused(capsys):
-    """Runs `midalign map`, which must exit with 2, nothing on stdout and one line on stderr, which is returned."""
-
-    def run(*arguments) -> str:
-        capsys.readouterr()
-        try:
-            status = cli.main(["map", *map_strings(arguments)])
-        except SystemExit as stop:
-            status = stop.code
-        out, error = capsys.readouterr()
-        *progress, last = error.splitlines()
-        assert (status, out) == (2, "")
-        assert last.startswith("midalign")
-        assert all(line.startswith(("Loading ", "Laying out ", "embedding")) or not line.strip() for line in progress)
-        return last
-
-    return run
-
-
-def map_strings(arguments) -> list[str]:
-    return [str(argument) for argument in arguments]
-
-
 def test_a_map_as_data(output, tiny_model, parallel_folder, tmp_path, base):
     target = tmp_path / "new" / "map.json"
     options = ("--languages", "en,sw,DE", "--method", "pca", "--layer", "3", *LINES, *tiny_model)
-    printed = output(parallel_folder, "--output", target, "--json", *options)
+    printed = output("map", parallel_folder, "--output", target, "--json", *options)
     assert printed.count("\n") == 1
     shown = EmbeddingMap.from_dict(json.loads(target.read_text(encoding="utf-8")))
     corpus = parallel.read(parallel_folder, ["en", "sw", "de"], first=3, last=6)
@@ -87,7 +37,7 @@ def test_a_map_as_data(output, tiny_model, parallel_folder, tmp_path, base):
 def test_a_map_as_a_page(output, tiny_model, parallel_folder, tmp_path):
     target = tmp_path / "map.html"
     options = ("--dims", "3", "--method", "pca", "--colour-by", "script", "--centre", *LINES, *tiny_model)
-    printed = output(parallel_folder, "--output", target, *options)
+    printed = output("map", parallel_folder, "--output", target, *options)
     page = target.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "plotly.js v" in page
@@ -102,14 +52,14 @@ def test_a_map_as_a_page(output, tiny_model, parallel_folder, tmp_path):
 
 def test_the_middle_layer_and_umap_unless_told(output, tiny_model, parallel_folder, tmp_path):
     options = ("--languages", "en,de", "--limit", "2", "--variants", "base", *tiny_model)
-    output(parallel_folder, "--output", tmp_path / "map.json", *options)
+    output("map", parallel_folder, "--output", tmp_path / "map.json", *options)
     document = json.loads((tmp_path / "map.json").read_text())
     assert (document["method"], document["dims"], document["slices"][0]["layer"]) == ("umap", 2, 2)
 
 
 def test_too_few_points_for_umap_are_told(capsys, tiny_model, parallel_folder, tmp_path):
     options = ("--languages", "en,de", "--limit", "1", "--variants", "base", *tiny_model)
-    assert cli.main(["map", *map_strings([parallel_folder, "--output", tmp_path / "map.json", *options])]) == 0
+    assert cli.main([str(part) for part in ("map", parallel_folder, "--output", tmp_path / "map.json", *options)]) == 0
     assert "Laid out by pca: too few points for umap" in capsys.readouterr().err
     assert json.loads((tmp_path / "map.json").read_text())["method"] == "pca"
 
@@ -122,9 +72,9 @@ def test_without_a_folder_it_takes_the_own_sentences(
     (folder / "topics.json").write_text("[]")
     monkeypatch.setattr(sentences, "own_folder", lambda: folder)
     options = ("--method", "pca", "--variants", "base", "--json", *tiny_model)
-    found = json.loads(output("--output", tmp_path / "map.json", *LINES, *options))
+    found = json.loads(output("map", "--output", tmp_path / "map.json", *LINES, *options))
     assert (found["n"], found["languages"]) == (4, ["de", "en", "sw"])
-    found = json.loads(output("--output", tmp_path / "map.json", "--languages", "sw,en", *options))
+    found = json.loads(output("map", "--output", tmp_path / "map.json", "--languages", "sw,en", *options))
     assert (found["n"], found["languages"]) == (48, ["sw", "en"])
 
 
@@ -139,7 +89,7 @@ def test_a_picture_is_written_by_kaleido(output, tiny_model, parallel_folder, tm
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "kaleido" or find(name))
     monkeypatch.setattr(go.Figure, "to_image", lambda figure, format, scale: f"{format} {figure.layout.width}".encode())
     options = ("--method", "pca", "--variants", "base", *LINES, *tiny_model)
-    output(parallel_folder, "--output", tmp_path / "map.png", *options)
+    output("map", parallel_folder, "--output", tmp_path / "map.png", *options)
     assert (tmp_path / "map.png").read_bytes() == b"png 1100"
 
 
@@ -149,7 +99,7 @@ def test_without_kaleido_or_its_browser_a_picture_is_refused(
     target = tmp_path / "map.png"
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "kaleido" else find(name))
-    message = refused(parallel_folder, "--output", target)  # before the real base would be loaded
+    message = refused("map", parallel_folder, "--output", target)  # before the real base would be loaded
     assert "pip install kaleido" in message
     assert str(target) in message
 
@@ -158,7 +108,7 @@ def test_without_kaleido_or_its_browser_a_picture_is_refused(
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "kaleido" or find(name))
     monkeypatch.setattr(go.Figure, "to_image", no_browser)
-    message = refused(parallel_folder, "--output", target, "--method", "pca", *LINES, *tiny_model)
+    message = refused("map", parallel_folder, "--output", target, "--method", "pca", *LINES, *tiny_model)
     assert "kaleido could not draw" in message
     assert message.endswith("(Kaleido requires Google Chrome)")
     assert list(tmp_path.iterdir()) == []
@@ -166,7 +116,7 @@ def test_without_kaleido_or_its_browser_a_picture_is_refused(
 
 @pytest.mark.parametrize("suffix", [".html", ".json"])
 def test_a_map_that_cannot_be_written_leaves_the_file_as_it_was(
-    tiny_model, parallel_folder, tmp_path, monkeypatch, suffix
+    refused, tiny_model, parallel_folder, tmp_path, monkeypatch, suffix
 ):
     target = tmp_path / f"map{suffix}"
     target.write_text("kept")
@@ -176,8 +126,8 @@ def test_a_map_that_cannot_be_written_leaves_the_file_as_it_was(
 
     monkeypatch.setattr(json, "dump", full)
     monkeypatch.setattr(figures, "map_figure", full)
-    options = ["--output", target, "--method", "pca", "--variants", "base", *LINES, *tiny_model]
-    assert cli.main(["map", *map_strings([parallel_folder, *options])]) == 2
+    options = ("--output", target, "--method", "pca", "--variants", "base", *LINES, *tiny_model)
+    assert "No space left on device" in refused("map", parallel_folder, *options)
     assert target.read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
@@ -203,12 +153,12 @@ def test_a_map_that_cannot_be_written_leaves_the_file_as_it_was(
 def test_bad_input_is_one_line_that_names_it(refused, parallel_folder, tmp_path, monkeypatch, options, expected):
     """None of them gets as far as loading the real base."""
     monkeypatch.chdir(tmp_path)
-    assert expected in refused(parallel_folder, *options)
+    assert expected in refused("map", parallel_folder, *options)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_layers_and_variants_that_the_model_lacks_are_named(refused, tiny_model, parallel_folder, tmp_path):
-    options = ("--output", tmp_path / "m.json", *LINES, *tiny_model)
-    assert "layer: 9 is not a layer" in refused(parallel_folder, "--layer", "9", *options)
-    assert "'joint' has no adapter" in refused(parallel_folder, "--variants", "joint", *options)
-    assert "a language's mean needs at least two" in refused(parallel_folder, *options, "--centre", "--limit", "1")
+    command = ("map", parallel_folder, "--output", tmp_path / "m.json", *LINES, *tiny_model)
+    assert "layer: 9 is not a layer" in refused(*command, "--layer", "9")
+    assert "'joint' has no adapter" in refused(*command, "--variants", "joint")
+    assert "a language's mean needs at least two" in refused(*command, "--centre", "--limit", "1")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from midalign_demo import maps
-from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
 from midalign_demo.maps import EmbeddingMap, View
 from midalign_demo.middle import embed
@@ -19,13 +18,6 @@ CORPUS = {
 }
 SENTENCES = [line for lines in CORPUS.values() for line in lines]
 TASK = "slot-filling"
-
-
-@pytest.fixture
-def engine(base, adapter_folders):
-    engine = Engine(base)
-    engine.add_task(TASK, {role: str(folder) for role, folder in adapter_folders.items()})
-    return engine
 
 
 @pytest.fixture

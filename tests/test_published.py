@@ -1,6 +1,6 @@
 import pytest
 
-from midalign_demo import bases, cli, published
+from midalign_demo import bases, published
 from midalign_demo.comparison import row_of
 from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
@@ -82,14 +82,21 @@ def test_what_is_missing_is_said_in_a_sentence(monkeypatch):
     assert published.why_not(preset, 80.0) == f"{preset.base} can't be had from the hub: no route to the hub"
 
 
-def test_the_command_says_why_a_preset_is_not_available(monkeypatch, capsys):
+def test_the_command_says_why_a_preset_is_not_available(monkeypatch, refused, output):
     monkeypatch.setattr(published, "device_memory_gib", lambda: 4.0)
-    assert cli.main(["compare", "stop", "--published", "llama3-sf"]) == 2
-    error = capsys.readouterr().err
+    error = refused("compare", "stop", "--published", "llama3-sf")
     assert "published: llama3-sf is not available here: meta-llama/Meta-Llama-3-8B-Instruct needs 17 GiB" in error
-    assert error.count("\n") == 1
-    assert cli.main(["bases", "list"]) == 0
-    assert "qwen2.5-mt" in capsys.readouterr().out
+    assert "qwen2.5-mt" in output("bases", "list")
+
+
+def test_the_list_of_bases_asks_the_hub_once_for_each_model(monkeypatch, document):
+    asked = []
+    monkeypatch.setattr(published, "device_memory_gib", lambda: 80.0)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda self, source, **options: asked.append(source))
+    presets = document("bases", "list")["published"]
+    assert [preset["why_not"] for preset in presets] == [None] * len(published.ALL)
+    wanted = {source for found in published.ALL.values() for source in (found.base, *found.adapters.values())}
+    assert sorted(asked) == sorted(wanted)
 
 
 def test_an_unknown_preset_is_refused():

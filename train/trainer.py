@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -33,6 +34,21 @@ CHECKPOINTS = "checkpoints"
 _COMPLETE = "midalign-complete"
 
 
+@dataclass
+class _Mean:
+    """The mean of numbers that are not kept: without a second objective, a run's losses are never asked for."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float) -> None:
+        self.total, self.count = self.total + value, self.count + 1
+
+    @property
+    def value(self) -> float:
+        return self.total / self.count
+
+
 class ObjectiveTrainer(Trainer):
     """Trains whatever objective a micro-batch names. A dataset's item is a whole micro-batch, taken in order."""
 
@@ -43,10 +59,13 @@ class ObjectiveTrainer(Trainer):
         self.model_accepts_loss_kwargs = False  # the loss is a mean over the micro-batch: divide it by `accumulate`
         self._loss_of = {"task": self._task_loss, "align": self._alignment_loss}
         self._weights = {"task": 1.0, "align": getattr(recipe, "align_weight", 1.0)}
-        self._seen: dict[str, list[float]] = {"task": [], "align": []}
+        self._seen = self._unseen()
         layer = getattr(recipe, "layer", None)
         self._layer = layer
         self._view = decoder_view(base.model, layer) if layer else None
+
+    def _unseen(self) -> dict[str, _Mean]:
+        return {name: _Mean() for name in self._loss_of}
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
@@ -60,7 +79,7 @@ class ObjectiveTrainer(Trainer):
         )
         losses = {name: self._loss_of[name](part) for name, part in parts.items()}
         for name, value in losses.items():
-            self._seen[name].append(float(value.detach()))
+            self._seen[name].add(float(value.detach()))
         loss = sum(self._weights[name] * value for name, value in losses.items())
         if model.training and not math.isfinite(loss.detach().item()):
             raise InputError(
@@ -71,9 +90,9 @@ class ObjectiveTrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args, **kwargs) -> None:
         """As ever, with the mean loss of each objective since the last time, where there are two."""
-        if "loss" in logs and all(self._seen.values()):
-            logs = {**logs, **{f"{name}_loss": sum(values) / len(values) for name, values in self._seen.items()}}
-            self._seen = {name: [] for name in self._seen}
+        if "loss" in logs and all(mean.count for mean in self._seen.values()):
+            logs = {**logs, **{f"{name}_loss": mean.value for name, mean in self._seen.items()}}
+            self._seen = self._unseen()
         super().log(logs, *args, **kwargs)
 
     def _alignment_loss(self, inputs: dict) -> torch.Tensor:
@@ -109,17 +128,16 @@ class ObjectiveTrainer(Trainer):
         """Mean loss over the dev micro-batches; of a joint adapter, the sum of both objectives' mean losses."""
         dataset = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
-        training, self._seen = self._seen, {name: [] for name in self._seen}
+        training, self._seen = self._seen, self._unseen()
         with torch.no_grad():
             for index in range(len(dataset)):
                 self.compute_loss(self.model, dataset[index])
-        means = {name: sum(values) / len(values) for name, values in self._seen.items() if values}
-        self._seen = {name: [] for name in self._seen}
+        means = {name: mean.value for name, mean in self._seen.items() if mean.count}
+        self._seen = training
         metrics = {f"{metric_key_prefix}_loss": sum(self._weights[name] * mean for name, mean in means.items())}
         if len(means) > 1:
             metrics |= {f"{metric_key_prefix}_{name}_loss": mean for name, mean in means.items()}
         self.log(metrics)
-        self._seen = training
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

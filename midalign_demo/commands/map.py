@@ -8,13 +8,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from midalign_demo import files, languages, maps
-from midalign_demo.commandline import comma_list, positive, progress_bar, report
+from midalign_demo import files, maps
+from midalign_demo.commandline import progress_bar, report
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
-from midalign_demo.examples import read_parallel
 from midalign_demo.projection import DIMS, METHODS
-from midalign_demo.sentences import own_sentences
 from midalign_demo.tasks import slot_filling
 
 _PNG_WIDTH = 1100
@@ -26,15 +24,12 @@ def add(commands) -> None:
     )
     parser.add_argument("path", metavar="DIR", nargs="?", help="parallel text; default: midalign's own sentences")
     parser.add_argument("--output", required=True, metavar="FILE", help=".html (needs no network), .json or .png")
-    parser.add_argument("--languages", type=comma_list, help="default: all there are")
+    options.add_parallel(parser)
     options.add_variants(parser, "base", "align")
     parser.add_argument("--layer", type=int, help="default: the base's middle layer")
     parser.add_argument("--method", choices=METHODS, default="umap")
     parser.add_argument("--dims", type=int, choices=DIMS, default=2)
     parser.add_argument("--colour-by", choices=maps.COLOUR_BY, default="language")
-    parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
-    parser.add_argument("--limit", type=positive, help="only the first N lines")
-    parser.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
     options.add_model(parser)
     options.add_merge(parser)
 
@@ -42,15 +37,7 @@ def add(commands) -> None:
 def draw(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output)
     write = _writer(output)
-    tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
-    last = arguments.first + arguments.limit - 1 if arguments.limit else None
-    if arguments.path is None:
-        corpus = own_sentences(tags, first=arguments.first, last=last)
-    else:
-        corpus = read_parallel(arguments.path, tags, first=arguments.first, last=last)
-    if len(corpus) < 2:
-        raise InputError(f"languages: {', '.join(corpus)} given; a map needs at least two")
-
+    corpus = options.read_parallel(arguments, "a map")
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
     views = maps.variant_views(engine, variants, slot_filling.NAME, arguments.layer)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from midalign_demo import bases, languages
+from midalign_demo import bases, examples, languages
 from midalign_demo import variants as variant_names
-from midalign_demo.commandline import comma_list, report
+from midalign_demo.commandline import comma_list, positive, report
 from midalign_demo.errors import InputError
+from midalign_demo.sentences import own_sentences
 from midalign_demo.tasks import slot_filling
 
 DEFAULT_TASK = slot_filling.NAME
@@ -43,6 +44,14 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    """What to take of the parallel text that the command's `path` names, see `read_parallel`."""
+    parser.add_argument("--languages", type=comma_list, help="default: all there are")
+    parser.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
+    parser.add_argument("--limit", type=positive, help="only so many lines")
+    parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
+
+
 def add_question(parser: argparse.ArgumentParser) -> None:
     """What the tasks' questions need beside the text."""
     parser.add_argument("--target", type=language, help="translation: language to translate into, such as en")
@@ -60,6 +69,26 @@ def language(tag: str) -> str:
         return languages.normalize(tag)
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def read_parallel(arguments: argparse.Namespace, needed_by: str) -> dict[str, list[str]]:
+    """The parallel text that the options name; midalign's own sentences where `path` is None.
+
+    Args:
+        needed_by: what there must be two languages for, for the message.
+
+    Raises:
+        InputError: as `midalign_demo.parallel.read`; or fewer than two languages.
+    """
+    tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
+    lines = {"first": arguments.first, "last": arguments.first + arguments.limit - 1 if arguments.limit else None}
+    if arguments.path is None:
+        corpus = own_sentences(tags, **lines)
+    else:
+        corpus = examples.read_parallel(arguments.path, tags, **lines)
+    if len(corpus) < 2:
+        raise InputError(f"languages: {', '.join(corpus)} given; {needed_by} needs at least two")
+    return corpus
 
 
 def variants(arguments: argparse.Namespace, task: str) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from midalign_demo import bases, languages
-from midalign_demo.commandline import comma_list, positive, progress_bar
+from midalign_demo import bases
+from midalign_demo.commandline import comma_list, progress_bar
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
-from midalign_demo.examples import read_parallel
-from midalign_demo.retrieval import SCORES, retrieval_table
+from midalign_demo.retrieval import SCORES, by_language, retrieval_table
 from midalign_demo.tasks import slot_filling
 
 
@@ -18,26 +17,19 @@ def add(commands) -> None:
         commands, "retrieval", retrieval, "retrieval accuracy over parallel text, by layer and language pair"
     )
     parser.add_argument("path", metavar="DIR")
-    parser.add_argument("--languages", type=comma_list, help="default: all in DIR")
+    options.add_parallel(parser)
     options.add_variants(parser, "base", "align")
     parser.add_argument(
         "--layers", default="middle", help="such as 11, 4,11, 1-18 or all; default: the base's middle layer"
     )
     parser.add_argument("--score", choices=SCORES, default="cosine")
-    parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
     parser.add_argument("--include-bos", action="store_true", help="pool BOS in, as the reference code does")
-    parser.add_argument("--limit", type=positive, help="only the first N lines")
-    parser.add_argument("--first", type=positive, default=1, help="first line to take, counted from 1")
     options.add_model(parser)
     options.add_merge(parser)
 
 
 def retrieval(arguments: argparse.Namespace) -> None:
-    tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
-    last = arguments.first + arguments.limit - 1 if arguments.limit else None
-    corpus = read_parallel(arguments.path, tags, first=arguments.first, last=last)
-    if len(corpus) < 2:
-        raise InputError(f"languages: {', '.join(corpus)} given; retrieval needs at least two")
+    corpus = options.read_parallel(arguments, "retrieval")
 
     from midalign_demo.middle import embed
 
@@ -54,9 +46,7 @@ def retrieval(arguments: argparse.Namespace) -> None:
             )
         tables = {
             str(layer): retrieval_table(
-                {tag: rows[layer][at * n : (at + 1) * n] for at, tag in enumerate(corpus)},
-                score=arguments.score,
-                centre=arguments.centre,
+                by_language(rows[layer], corpus), score=arguments.score, centre=arguments.centre
             )
             for layer in layers
         }

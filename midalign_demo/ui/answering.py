@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,14 +10,11 @@ from collections.abc import Iterator, Sequence
 import gradio as gr
 
 from midalign_demo import languages, variants
-from midalign_demo.errors import InputError
 from midalign_demo.questions import parse_schema, question_of
 from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.tasks.question import Question, check_text
-from midalign_demo.ui import cards
+from midalign_demo.ui import cards, problems
 from midalign_demo.ui.host import ModelHost
-
-logger = logging.getLogger(__name__)
 
 DETECT = ""  # the choice of language that asks to guess it
 ENTITY_SCHEMA = json.dumps(json_generation.entity_schema(), indent=2)
@@ -109,20 +105,17 @@ class Answering:
                 raise _Stopped
             question, guessed = asked(task, text, tag, target, slots or [], schema)
             chosen = variants.check(chosen)
-            while not self._host.wait(0.5):
+            for stage in self._host.loading_stages():
                 if stopped.is_set():
                     raise _Stopped
-                waiting = f"Your question is next. {self._host.stage}"
+                waiting = f"Your question is next. {stage}"
                 yield cards.notice(waiting, kind="wait", seconds=self._host.seconds), *BUSY
             merge = (task_weight, align_weight)
             yield from self._stream(question, chosen, grammar, merge, stopped, guessed=guessed)
         except _Stopped:
             yield cards.notice("Stopped."), *IDLE
-        except InputError as error:
-            yield cards.notice(str(error), kind="error"), *IDLE
-        except Exception:
-            logger.exception("A question could not be answered")
-            yield cards.notice("Something went wrong; the server's log says what.", kind="error"), *IDLE
+        except Exception as error:
+            yield problems.notice_of(error, "A question could not be answered"), *IDLE
         else:
             yield gr.skip(), *IDLE
         finally:
@@ -189,10 +182,10 @@ class Answering:
         """
         from midalign_demo.comparison import compare
 
-        try:
+        with problems.told_to_the_caller():
             written = None if schema is None else json.dumps(schema)
             question, _ = asked(task, text, language, target, slots, written)
-            self._host.wait(600)
+            self._host.wait()
             engine = self._host.engine_for(task)
             chosen = variants or default_variants(self._host, task)
             usual_task, usual_align = engine.merge_weights(task)
@@ -201,8 +194,6 @@ class Answering:
                 usual_align if align_weight is None else align_weight,
             )
             return compare(engine, question, chosen, grammar=grammar, merge=merge)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
 
 def default_variants(host: ModelHost, task: str) -> list[str]:

@@ -40,8 +40,8 @@ def _guess(document: dict, detected: bool) -> str:
     tag = document["language"]
     if not detected or tag is None:
         return ""
-    named = " · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)]))
-    return f'<p class="guess">Detected language: <b>{escape(named)}</b>. If it is another one, pick it above.</p>'
+    named = escape(languages.both_names(tag))
+    return f'<p class="guess">Detected language: <b>{named}</b>. If it is another one, pick it above.</p>'
 
 
 def notice(message: str, *, kind: str = "info", seconds: float | None = None) -> str:

@@ -1,14 +1,17 @@
-"""What the tabs of maps and layers look at: midalign's own sentences, or a visitor's file."""
+"""What the tabs of maps and layers look at: midalign's own sentences, or a visitor's file; and the inputs for it."""
 
 from __future__ import annotations
 
 import json
 from functools import lru_cache
 
+import gradio as gr
+
 from midalign_demo import languages, parallel, sentences
 from midalign_demo.errors import InputError
 
 DEFAULT_LANGUAGES = ("en", "de", "ru", "zh", "ar", "hi", "sw", "th", "cy", "am")
+DEFAULT_VARIANTS = ("base", "align")
 ALL_TOPICS = "all"
 MOST_SENTENCES = 3000  # over all languages; more would keep other visitors waiting
 
@@ -22,8 +25,24 @@ def topics() -> list[str]:
 def language_choices() -> list[tuple[str, str]]:
     """The languages of midalign's own sentences, by their own names and in English."""
     tags = sorted(file.stem for file in sentences.own_folder().glob("*.txt"))
-    named = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags]
-    return sorted(named, key=lambda choice: languages.name(choice[1]))
+    return [(languages.both_names(tag), tag) for tag in sorted(tags, key=languages.name)]
+
+
+def languages_dropdown(elem_id: str, **options) -> gr.Dropdown:
+    """The languages to look at; options as `gr.Dropdown` takes them."""
+    return gr.Dropdown(
+        language_choices(), value=list(DEFAULT_LANGUAGES), multiselect=True, label="Languages", elem_id=elem_id,
+        **options,
+    )  # fmt: skip
+
+
+def own_file(elem_id: str) -> gr.File:
+    """A visitor's own sentences, folded away at first."""
+    with gr.Accordion("Your own sentences", open=False):
+        return gr.File(
+            label="Parallel text: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
+            file_types=[".tsv", ".jsonl"], elem_id=elem_id,
+        )  # fmt: skip
 
 
 def corpus_of(tags: list[str], topic: str = ALL_TOPICS, file: str | None = None) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ def tags() -> list[str]:
 
 def language_choices(first: tuple[str, str] | None = None) -> list[tuple[str, str]]:
     """Choices of a dropdown: the languages by their own names, and in English."""
-    named = [(" · ".join(dict.fromkeys([languages.autonym(tag), languages.name(tag)])), tag) for tag in tags()]
+    named = [(languages.both_names(tag), tag) for tag in tags()]
     return [first, *named] if first else named
 
 

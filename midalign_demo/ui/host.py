@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from midalign_demo import variants
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIRST_TASK = slot_filling.NAME  # loaded at the start; other tasks' adapters when they are first asked for
+_TELL_SECONDS = 0.5
 
 
 class ModelHost:
@@ -89,9 +90,14 @@ class ModelHost:
         """Since the start of loading."""
         return time.monotonic() - self._since
 
-    def wait(self, timeout: float) -> bool:
-        """Wait for the end of loading; whether it has come."""
+    def wait(self, timeout: float = 600) -> bool:
+        """Wait for the end of loading; whether it has come. Endpoints, which have no stage to show, wait that long."""
         return self._finished.wait(timeout)
+
+    def loading_stages(self) -> Iterator[str]:
+        """Wait for the end of loading, with the stage again and again until then."""
+        while not self.wait(_TELL_SECONDS):
+            yield self.stage
 
     @property
     def engine(self) -> Engine:

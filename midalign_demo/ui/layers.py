@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
 
 from midalign_demo import languages
-from midalign_demo.errors import InputError
-from midalign_demo.retrieval import SCORES, retrieval_table
-from midalign_demo.ui import cards, corpora
+from midalign_demo.retrieval import SCORES, by_language, retrieval_table
+from midalign_demo.ui import corpora, problems
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
 
-logger = logging.getLogger(__name__)
-
-_VARIANTS = ("base", "align")
 _INTRO = (
     "How often is a sentence's nearest neighbour in another language its translation? Layer by layer: low where the "
     "words go in, highest in the **middle**, low again where words come out."
@@ -35,16 +30,9 @@ class LayersTab:
     def _build(self) -> None:
         gr.Markdown(_INTRO)
         with gr.Row():
-            tags = gr.Dropdown(
-                corpora.language_choices(), value=list(corpora.DEFAULT_LANGUAGES), multiselect=True, label="Languages",
-                scale=3, elem_id="layers-languages",
-            )  # fmt: skip
+            tags = corpora.languages_dropdown("layers-languages", scale=3)
             score = gr.Dropdown(list(SCORES), value="cosine", label="Score", scale=1)
-        with gr.Accordion("Your own sentences", open=False):
-            file = gr.File(
-                label="Parallel text: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
-                file_types=[".tsv", ".jsonl"],
-            )  # fmt: skip
+        file = corpora.own_file("layers-file")
         measure = gr.Button("Measure", variant="primary", elem_id="layers-measure")
         said = gr.HTML("", container=False, elem_id="layers-said")
         curve = gr.Plot(show_label=False, elem_id="layers-curve")
@@ -69,23 +57,19 @@ class LayersTab:
         file: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
     ) -> tuple:
-        skipped = [gr.skip()] * 4
         try:
-            while not self._host.wait(0.5):
-                progress(0, desc=self._host.stage)
+            for stage in self._host.loading_stages():
+                progress(0, desc=stage)
             corpus = corpora.corpus_of(tags, file=file)
-            tables = self._tables(corpus, _VARIANTS, score, progress)
+            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, progress)
             from midalign_demo.figures import heat_map, layer_curve
 
             measure = "en-x" if "en" in corpus else "all"
             maps = [heat_map(by_layer[_best(by_layer)], list(corpus)) for by_layer in tables.values()]
             maps += [None] * (2 - len(maps))
             return "", layer_curve(tables, measure=measure), *maps, _table(tables)
-        except InputError as error:
-            return cards.notice(str(error), kind="error"), *skipped
-        except Exception:
-            logger.exception("Layers could not be measured")
-            return cards.notice("Something went wrong; the server's log says what.", kind="error"), *skipped
+        except Exception as error:
+            return problems.notice_of(error, "Layers could not be measured"), *[gr.skip()] * 4
 
     def _tables(
         self,
@@ -98,19 +82,11 @@ class LayersTab:
         engine = self._host.engine_for(FIRST_TASK)
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
-        for number, variant in enumerate(offered):
-
-            def tell(done: int, n: int, at: int = number) -> None:
-                if progress:
-                    progress((at + done / n) / len(offered), desc=f"Reading the sentences, {at + 1} of {len(offered)}")
-
-            rows = self._store.get(engine, corpus, engine.adapters_of(variant, FIRST_TASK), progress=tell)
-            n = len(next(iter(corpus.values())))
+        weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]
+        found = self._store.get_each(engine, corpus, weights, progress=progress)
+        for variant, rows in zip(offered, found, strict=True):
             tables[variant] = {
-                layer: retrieval_table(
-                    {tag: at_layer[place * n : (place + 1) * n] for place, tag in enumerate(corpus)}, score=score
-                )
-                for layer, at_layer in rows.items()
+                layer: retrieval_table(by_language(at_layer, corpus), score=score) for layer, at_layer in rows.items()
             }
         return tables
 
@@ -118,15 +94,13 @@ class LayersTab:
         self, languages: list[str] | None = None, variants: list[str] | None = None, score: str = "cosine"
     ) -> dict:
         """Retrieval accuracy of midalign's own sentences by layer, in the form of `midalign retrieval --json`."""
-        try:
-            self._host.wait(600)
-            chosen = variants or list(_VARIANTS)
+        with problems.told_to_the_caller():
+            self._host.wait()
+            chosen = variants or list(corpora.DEFAULT_VARIANTS)
             for name in chosen:
                 self._host.engine.adapters_of(name, FIRST_TASK)
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES))
             tables = self._tables(corpus, chosen, score)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
         return {
             "n": len(next(iter(corpus.values()))),
             "languages": list(corpus),

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from midalign_demo import languages
+from midalign_demo import languages, maps
 from midalign_demo.errors import InputError
 from midalign_demo.projection import METHODS
-from midalign_demo.ui import cards, corpora
+from midalign_demo.ui import corpora, problems
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
 
-if TYPE_CHECKING:
-    from midalign_demo.maps import EmbeddingMap
-
-logger = logging.getLogger(__name__)
-
 SIDE_BY_SIDE, STRENGTH = "variants", "strength"
 _LOOKS = [("Base and align side by side", SIDE_BY_SIDE), ("Alignment strength, step by step", STRENGTH)]
-_MAP_VARIANTS = ("base", "align")
 _INTRO = (
     "Each point is a sentence, placed by the model's middle layer and joined to its translations. Without alignment, "
     "languages tend to be islands; with it, sentences meet by **meaning**. Pick *Alignment strength* and move the "
@@ -47,11 +39,8 @@ class MapTab:
                 [(name.upper(), name) for name in reversed(METHODS)], value="pca", label="Layout", scale=1,
                 info="PCA is there at once; UMAP shows neighbourhoods better and takes longer.", elem_id="map-method",
             )  # fmt: skip
-            colour = gr.Radio(["language", "script", "meaning"], value="language", label="Colour", scale=1)
-        tags = gr.Dropdown(
-            corpora.language_choices(), value=list(corpora.DEFAULT_LANGUAGES), multiselect=True, label="Languages",
-            elem_id="map-languages",
-        )  # fmt: skip
+            colour = gr.Radio(list(maps.COLOUR_BY), value=maps.COLOUR_BY[0], label="Colour", scale=1)
+        tags = corpora.languages_dropdown("map-languages")
         with gr.Row():
             layer = gr.Slider(
                 0, 64, value=0, step=1, label="Layer", visible=False, elem_id="map-layer",
@@ -60,11 +49,7 @@ class MapTab:
             topic = gr.Dropdown([corpora.ALL_TOPICS, *dict.fromkeys(corpora.topics())], value=corpora.ALL_TOPICS,
                                 label="Sentences about", elem_id="map-topic")  # fmt: skip
             dims = gr.Radio([2, 3], value=2, label="Dimensions")
-        with gr.Accordion("Your own sentences", open=False):
-            file = gr.File(
-                label="Parallel text: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
-                file_types=[".tsv", ".jsonl"], elem_id="map-file",
-            )  # fmt: skip
+        file = corpora.own_file("map-file")
         draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
         said = gr.HTML("", elem_id="map-said", container=False)
         plot = gr.Plot(show_label=False, elem_id="map-plot")
@@ -91,8 +76,8 @@ class MapTab:
     ) -> tuple:
         """What is said above the map, the map, its table, and the layer's slider."""
         try:
-            while not self._host.wait(0.5):
-                progress(0, desc=self._host.stage)
+            for stage in self._host.loading_stages():
+                progress(0, desc=stage)
             base = self._host.engine_for(FIRST_TASK).base
             chosen = int(layer) or base.middle_layer
             corpus = corpora.corpus_of(tags, topic, file)
@@ -105,12 +90,8 @@ class MapTab:
                 figure = map_figure(shown, colour_by=colour)
             slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=True)
             return "", figure, _table(shown), slider
-        except InputError as error:
-            return cards.notice(str(error), kind="error"), gr.skip(), gr.skip(), gr.skip()
-        except Exception:
-            logger.exception("A map could not be drawn")
-            said = cards.notice("Something went wrong; the server's log says what.", kind="error")
-            return said, gr.skip(), gr.skip(), gr.skip()
+        except Exception as error:
+            return problems.notice_of(error, "A map could not be drawn"), *[gr.skip()] * 3
 
     def _map(
         self,
@@ -120,12 +101,10 @@ class MapTab:
         method: str,
         dims: int,
         layer: int,
-        variants: Sequence[str] = _MAP_VARIANTS,
+        variants: Sequence[str] = corpora.DEFAULT_VARIANTS,
         centre: bool = False,
         progress: gr.Progress | None = None,
-    ) -> EmbeddingMap:
-        from midalign_demo import maps
-
+    ) -> maps.EmbeddingMap:
         engine = self._host.engine_for(FIRST_TASK)
         if look == STRENGTH:
             if "align" not in engine.adapters.names:
@@ -134,14 +113,8 @@ class MapTab:
         else:
             offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
             views = maps.variant_views(engine, offered, FIRST_TASK, layer)
-        rows = []
-        for number, view in enumerate(views):
-
-            def tell(done: int, n: int, at: int = number) -> None:
-                if progress:
-                    progress((at + done / n) / len(views), desc=f"Reading the sentences, {at + 1} of {len(views)}")
-
-            rows.append(self._store.get(engine, corpus, view.weights, progress=tell)[view.layer])
+        found = self._store.get_each(engine, corpus, [view.weights for view in views], progress=progress)
+        rows = [at_layer[view.layer] for view, at_layer in zip(views, found, strict=True)]
         if progress:
             progress(0.99, desc=f"Laying out {sum(map(len, corpus.values()))} points ({method.upper()})")
         return maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre)
@@ -158,23 +131,21 @@ class MapTab:
         centre: bool = False,
     ) -> dict:
         """The map of midalign's own sentences, as `midalign map --output FILE.json` writes it."""
-        try:
-            self._host.wait(600)
+        with problems.told_to_the_caller():
+            self._host.wait()
             base = self._host.engine.base
             checked = base.middle_layer if layer is None else base.check_layer(layer)
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES), topic)
-            chosen = variants or list(_MAP_VARIANTS)
+            chosen = variants or list(corpora.DEFAULT_VARIANTS)
             for name in chosen:
                 self._host.engine.adapters_of(name, FIRST_TASK)
             look = STRENGTH if strength else SIDE_BY_SIDE
             return self._map(
                 corpus, look, method=method, dims=dims, layer=checked, variants=chosen, centre=centre
             ).to_dict()  # fmt: skip
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
 
-def _table(shown: EmbeddingMap) -> str:
+def _table(shown: maps.EmbeddingMap) -> str:
     """What the map shows, for those who cannot see it: accuracy, and what each language's sentences are nearest to."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(part.label)}</th><td>{part.layer}</td>"
@@ -192,7 +163,7 @@ def _table(shown: EmbeddingMap) -> str:
     )
 
 
-def _met(shown: EmbeddingMap, part) -> float:
+def _met(shown: maps.EmbeddingMap, part) -> float:
     """How many points have a translation of theirs as the nearest of all points."""
     nearest = part.neighbours[:, 0]
     return sum(shown.meaning[at] == shown.meaning[other] for at, other in enumerate(nearest)) / len(nearest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,27 @@ class EmbeddingStore:
                 at += len(lines)
             self._keep({keys[tag]: found[tag] for tag in missing})
         return {layer: np.concatenate([found[tag][layer] for tag in corpus]) for layer in found[next(iter(corpus))]}
+
+    def get_each(
+        self,
+        engine: Engine,
+        corpus: Mapping[str, Sequence[str]],
+        weights: Sequence[Weights],
+        *,
+        progress: Callable[..., object] | None = None,
+    ) -> Iterator[dict[int, np.ndarray]]:
+        """As `get`, for one set of adapters after the other.
+
+        Args:
+            progress: a `gr.Progress`, told the share that is done and, as `desc`, what is going on.
+        """
+        for number, chosen in enumerate(weights):
+
+            def tell(done: int, n: int, at: int = number) -> None:
+                if progress:
+                    progress((at + done / n) / len(weights), desc=f"Reading the sentences, {at + 1} of {len(weights)}")
+
+            yield self.get(engine, corpus, chosen, progress=tell)
 
     def _keep(self, entries: Mapping[tuple, dict[int, np.ndarray]]) -> None:
         with self._lock:

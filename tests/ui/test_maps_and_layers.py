@@ -44,15 +44,6 @@ def test_too_many_sentences_are_refused(tmp_path):
         corpora.corpus_of([], file=str(path))
 
 
-@pytest.fixture
-def engine(base, adapter_folders):
-    from midalign_demo.engine import Engine
-
-    result = Engine(base)
-    result.add_task("slot-filling", {role: str(folder) for role, folder in adapter_folders.items()})
-    return result
-
-
 def test_the_store_gives_what_embedding_gives_and_embeds_once(engine):
     import numpy as np
 

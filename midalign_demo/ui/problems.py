@@ -1,0 +1,35 @@
+"""Telling visitors what went wrong: in the page, and through the endpoints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from midalign_demo.errors import InputError
+from midalign_demo.ui import cards
+
+logger = logging.getLogger(__name__)
+
+
+def notice_of(error: Exception, failed: str) -> str:
+    """What the page says. An `InputError` is in the visitor's words; whatever else it was, the log has it.
+
+    Args:
+        failed: what could not be done, for the log.
+    """
+    if isinstance(error, InputError):
+        return cards.notice(str(error), kind="error")
+    logger.error(failed, exc_info=error)
+    return cards.notice("Something went wrong; the server's log says what.", kind="error")
+
+
+@contextmanager
+def told_to_the_caller() -> Iterator[None]:
+    """Around an endpoint's work: an `InputError`'s message reaches the caller, and no traceback the log."""
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from error
