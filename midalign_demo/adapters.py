@@ -178,14 +178,27 @@ class AdapterSet:
         Raises:
             InputError: an adapter that is not there, or a weight that is no number.
         """
-        for name, weight in (item for row in weights for item in row.items()):
-            if name not in self.names:
-                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names) or 'those loaded (none)'}")
-            if not math.isfinite(weight):
-                raise InputError(f"merge: the weight of {name!r} is {weight}; give a number")
+        for row in weights:
+            self._check(row)
         with self.base.lock, self._rows.rows(weights):
             yield
+
+    def sum_of(self, weights: Weights) -> dict[str, torch.Tensor]:
+        """What the sum of adapters adds to the weights of linear layers, by their paths; each (out, in), float32.
+
+        Raises:
+            InputError: as `rows`.
+        """
+        self._check(weights)
+        return self._rows.sum_of(weights)
 
     def under(self, weights: Weights) -> contextlib.AbstractContextManager[None]:
         """As `rows`, with the same adapters for every row of batches of any size."""
         return self.rows([weights])
+
+    def _check(self, weights: Weights) -> None:
+        for name, weight in weights.items():
+            if name not in self.names:
+                raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names) or 'those loaded (none)'}")
+            if not math.isfinite(weight):
+                raise InputError(f"merge: the weight of {name!r} is {weight}; give a number")

@@ -65,6 +65,15 @@ class MixedRows:
                 hooks.callback(hook.remove)
             yield
 
+    def sum_of(self, weights: Weights) -> dict[str, torch.Tensor]:
+        """The sum of adapters, each times its weight, as one (out, in) matrix for each linear layer's path."""
+        total: dict[str, torch.Tensor] = {}
+        for name, weight in weights.items():
+            for path, pair in self._adapters[name].items():
+                change = pair.up.float() @ pair.down.float() * (pair.scaling * weight)
+                total[path] = total[path] + change if path in total else change
+        return total
+
     def _stack(self, names: Sequence[str]) -> list[_Stack]:
         return [
             _Stack(module, {name: self._adapters[name][path] for name in names if path in self._adapters[name]})
