@@ -8,7 +8,7 @@ from midalign_demo import bases
 from midalign_demo.commandline import comma_list, progress_bar
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
-from midalign_demo.retrieval import SCORES, by_language, retrieval_table
+from midalign_demo.retrieval import SCORES
 from midalign_demo.tasks import slot_filling
 
 
@@ -31,30 +31,19 @@ def add(commands) -> None:
 def retrieval(arguments: argparse.Namespace) -> None:
     corpus = options.read_parallel(arguments, "retrieval")
 
-    from midalign_demo.middle import embed
+    from midalign_demo.library import retrieval_by_layer
 
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
     layers = _layers(arguments.layers, engine.base)
-    sentences = [line for lines in corpus.values() for line in lines]
-    n = len(sentences) // len(corpus)
-    result: dict = {"n": n, "languages": list(corpus), "variants": {}}
-    for variant in variants:
-        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
-            rows = embed(
-                engine.base, sentences, layers=layers, include_bos=arguments.include_bos, progress=progress_bar(variant)
-            )
-        tables = {
-            str(layer): retrieval_table(
-                by_language(rows[layer], corpus), score=arguments.score, centre=arguments.centre
-            )
-            for layer in layers
-        }
-        result["variants"][variant] = {"layers": tables}
+    result = retrieval_by_layer(
+        engine, corpus, variants, layers, score=arguments.score, centre=arguments.centre,
+        include_bos=arguments.include_bos, progress=progress_bar("embedding"),
+    )  # fmt: skip
     if arguments.json:
         options.print_json(result)
         return
-    print(f"{n} sentences in {', '.join(corpus)}; {arguments.score}; * marks each variant's best layer")
+    print(f"{result['n']} sentences in {', '.join(corpus)}; {arguments.score}; * marks each variant's best layer")
     print(f"{'layer':>5}" + "".join(f"{variant + ' en-x':>14}{variant + ' all':>14}" for variant in variants))
     best = {
         variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][str(layer)]["all"])

@@ -1,0 +1,191 @@
+"""midalign from Python: `import midalign_demo as midalign; m = midalign.load()`.
+
+The same core as the commands and the app. Results are the documents that the commands print with `--json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from midalign_demo import bases, variants
+from midalign_demo.retrieval import by_language, retrieval_table
+from midalign_demo.tasks import slot_filling
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from midalign_demo.engine import Engine
+    from midalign_demo.middle import Progress
+
+
+class Midalign:
+    """A base with its adapters; tasks' adapters are loaded when they are first asked for.
+
+    It may be shared by threads: model calls wait for each other.
+    """
+
+    def __init__(self, engine: Engine, sources: Mapping[str, str]):
+        """As `load` makes it.
+
+        Args:
+            sources: adapters in the place of the shipped ones, by role.
+        """
+        self.engine = engine
+        self._sources = dict(sources)
+
+    def variants(self, task: str = slot_filling.NAME) -> list[str]:
+        """The variants that a task can be answered by."""
+        return self._with(task).variants(task)
+
+    def compare(
+        self,
+        text: str,
+        task: str = slot_filling.NAME,
+        *,
+        language: str | None = None,
+        target: str | None = None,
+        slots: Sequence[str] | None = None,
+        schema: Any = None,
+        variants: Sequence[str] | None = None,
+        grammar: bool | None = None,
+        merge: tuple[float, float] | None = None,
+    ) -> dict:
+        """Answer a text under several variants, in one batch.
+
+        Args:
+            text, task, language, target, slots, schema: the question, see `midalign_demo.questions.question_of`.
+            variants: default: all that there are.
+            grammar, merge: see `midalign_demo.comparison.compare`.
+
+        Returns:
+            The document of `midalign_demo.comparison.compare`.
+
+        Raises:
+            InputError: a bad question, or a variant that there is not.
+        """
+        from midalign_demo.comparison import compare
+        from midalign_demo.questions import question_of
+
+        question = question_of(task, text, language=language, target=target, slots=slots, schema=schema)
+        chosen = variants if variants is not None else self.variants(task)
+        return compare(self._with(task), question, chosen, grammar=grammar, merge=merge)
+
+    def embed(
+        self, sentences: Sequence[str], *, variant: str = "align", layer: int | None = None, include_bos: bool = False
+    ) -> np.ndarray:
+        """Sentences' embeddings.
+
+        Args:
+            sentences: n sentences.
+            layer: default: the base's middle layer.
+            include_bos: whether BOS is part of the mean.
+
+        Returns:
+            An array (n, width), float32, not normalised.
+
+        Raises:
+            InputError: an empty sentence, a variant or a layer that there is not.
+        """
+        from midalign_demo.middle import embed
+
+        engine = self._with(slot_filling.NAME)
+        layer = engine.base.middle_layer if layer is None else layer
+        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
+            return embed(engine.base, sentences, layers=[layer], include_bos=include_bos)[layer]
+
+    def retrieval(
+        self,
+        corpus: Mapping[str, Sequence[str]] | str | Path,
+        *,
+        variants: Sequence[str] = ("base", "align"),
+        layers: Sequence[int] | None = None,
+        score: str = "cosine",
+        centre: bool = False,
+        include_bos: bool = False,
+    ) -> dict:
+        """Retrieval accuracy over parallel text.
+
+        Args:
+            corpus: for each language its sentences, aligned; or a path that `midalign_demo.parallel.read` takes.
+            layers: default: the base's middle layer.
+            score, centre: see `midalign_demo.retrieval.retrieval_table`.
+
+        Returns:
+            `{"n", "languages", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`
+
+        Raises:
+            InputError: text that can't be read, or a variant, layer or score that there is not.
+        """
+        from midalign_demo import parallel
+
+        if isinstance(corpus, str | Path):
+            corpus = parallel.read(corpus)
+        engine = self._with(slot_filling.NAME)
+        chosen = [engine.base.middle_layer] if layers is None else list(layers)
+        options = {"score": score, "centre": centre, "include_bos": include_bos}
+        return retrieval_by_layer(engine, corpus, variants, chosen, **options)
+
+    def _with(self, task: str) -> Engine:
+        self.engine.add_task(task, {**variants.shipped_sources(self.engine.base.name, task), **self._sources})
+        return self.engine
+
+
+def load(
+    base: str = bases.DEFAULT,
+    *,
+    adapters: Mapping[str, str] | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+) -> Midalign:
+    """Load a base with its adapters.
+
+    Args:
+        base, dtype, device: see `midalign_demo.bases.load`.
+        adapters: for the roles `task`, `align` and `joint` a folder or a shipped adapter's name, in the place of the
+            shipped ones. A `task` or `joint` adapter then answers whatever task is asked.
+
+    Raises:
+        InputError: see `midalign_demo.bases.load`.
+    """
+    from midalign_demo.engine import Engine
+
+    return Midalign(Engine(bases.load(base, dtype=dtype, device=device)), adapters or {})
+
+
+def retrieval_by_layer(
+    engine: Engine,
+    corpus: Mapping[str, Sequence[str]],
+    variants: Sequence[str],
+    layers: Sequence[int],
+    *,
+    score: str = "cosine",
+    centre: bool = False,
+    include_bos: bool = False,
+    progress: Progress | None = None,
+) -> dict:
+    """The document of `Midalign.retrieval`.
+
+    Args:
+        corpus: for each language its n sentences.
+        progress: called with (sentences done, sentences to do), over all variants.
+    """
+    from midalign_demo.middle import embed
+
+    sentences = [line for lines in corpus.values() for line in lines]
+    result: dict = {"n": len(next(iter(corpus.values()), ())), "languages": list(corpus), "variants": {}}
+    for number, variant in enumerate(variants):
+
+        def tell(done: int, n: int, before: int = number * len(sentences)) -> None:
+            if progress:
+                progress(before + done, n * len(variants))
+
+        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
+            rows = embed(engine.base, sentences, layers=layers, include_bos=include_bos, progress=tell)
+        tables = {
+            str(layer): retrieval_table(by_language(rows[layer], corpus), score=score, centre=centre)
+            for layer in layers
+        }
+        result["variants"][variant] = {"layers": tables}
+    return result
