@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 
 from midalign_demo import bases, examples, languages
 from midalign_demo import variants as variant_names
@@ -15,7 +16,7 @@ from midalign_demo.tasks import slot_filling
 DEFAULT_TASK = slot_filling.NAME
 
 
-def command(commands, name: str, function, help_text: str) -> argparse.ArgumentParser:
+def command(commands, name: str, function: Callable | None, help_text: str) -> argparse.ArgumentParser:
     """A command's parser, with `--json`."""
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
