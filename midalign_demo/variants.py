@@ -13,9 +13,9 @@ ROLES = ("task", "align", "joint")
 # Variants that never saw the task: they are asked with a few answered examples before the question.
 UNTUNED = ("base", "align")
 
-# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), the best of .15, .3 and .5 on
-# each task's dev text; for JSON generation the three hardly differed.
-MERGE_WEIGHTS = {"slot-filling": 0.3, "json": 0.3, "translation": 0.15}
+# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), chosen among .15 to .5 on each
+# task's dev text: of slot filling so that English, which had task data, does not lose; for JSON it hardly mattered.
+MERGE_WEIGHTS = {"slot-filling": 0.2, "json": 0.3, "translation": 0.15}
 
 
 def check(variants: Sequence[str]) -> list[str]:
