@@ -13,8 +13,8 @@ ROLES = ("task", "align", "joint")
 # Variants that never saw the task: they are asked with a few answered examples before the question.
 UNTUNED = ("base", "align")
 
-# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), chosen among .15 to .5 on dev text
-# of each task: for slot filling so that English, which had task data, does not lose; for JSON it hardly mattered.
+# The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), chosen among .15 to .5 on
+# each task's dev text: for slot filling so that English, which had task data, does not lose; for JSON it hardly mattered.
 MERGE_WEIGHTS = {"slot-filling": 0.2, "json": 0.3, "translation": 0.15}
 
 
