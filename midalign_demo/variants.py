@@ -14,7 +14,7 @@ ROLES = ("task", "align", "joint")
 UNTUNED = ("base", "align")
 
 # The alignment adapter's weight in the merge with a task adapter (whose own weight is 1), chosen among .15 to .5 on
-# each task's dev text: for slot filling so that English, which had task data, does not lose; for JSON it hardly mattered.
+# each task's dev text: for slot filling so that English, which had task data, does not lose; JSON hardly minds.
 MERGE_WEIGHTS = {"slot-filling": 0.2, "json": 0.3, "translation": 0.15}
 
 
