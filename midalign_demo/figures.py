@@ -5,18 +5,19 @@ All have a transparent background and greys that can be read on white and on bla
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from midalign_demo import hover, languages
+from midalign_demo import labels, languages
 from midalign_demo.errors import InputError
 from midalign_demo.maps import COLOUR_BY, EmbeddingMap, Slice
 
 MEASURES = ("all", "en-x")
+ORDERS = ("script", "language", "accuracy")  # of a heat map's languages
 
 # Okabe & Ito's colours for all kinds of colour vision (https://jfly.uni-koeln.de/color/); their black is grey here.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
@@ -33,8 +34,62 @@ _MANY_POINTS = 400
 # Rarely of use here, and in the way of the titles on a phone. The last would upload what the user wrote.
 _BUTTONS_REMOVED = ["select", "lasso", "autoscale", "zoomin", "zoomout", "sendcharttocloud"]
 _CAMERA = {"eye": {"x": 1.2, "y": 1.2, "z": 0.8}}  # as near as a cube fits
-_MOTION = {"mode": "immediate", "frame": {"duration": 1100, "redraw": True},
-           "transition": {"duration": 800, "easing": "cubic-in-out"}}  # fmt: skip
+ADDED = ("#C2185B", "star")  # colour and symbol of sentences that a visitor added
+_ADDED_IN_SPACE = "cross"  # 3-D has no stars
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points of one colour.
+
+    Attributes:
+        name: as the legend has it, not escaped.
+        colour, symbol: in Plotly's terms.
+        points: their numbers.
+    """
+
+    name: str
+    colour: str
+    symbol: str
+    points: list[int]
+
+
+def groups(shown: EmbeddingMap, colour_by: str) -> list[Group]:
+    """A map's points by colour; added sentences are a group of their own, the last.
+
+    Args:
+        colour_by: `language`, `script` or `meaning`. Beyond eight groups the markers' form tells them apart as well.
+
+    Raises:
+        InputError: another `colour_by`.
+    """
+    if colour_by == "language":
+        names = [languages.name(tag) for tag in shown.languages]
+        keys = [names[number] for number in shown.language]
+    elif colour_by == "script":
+        names = [languages.script_name(tag) for tag in shown.languages]
+        keys = [names[number] for number in shown.language]
+    elif colour_by == "meaning":
+        texts = shown.translations("en" if "en" in shown.languages else shown.languages[0])
+        keys = [
+            f"{meaning + 1} {labels.shortened(text or '', 18)}"
+            for meaning, text in zip(shown.meaning, texts, strict=True)
+        ]
+    else:
+        raise InputError(f"colour by: {colour_by!r} is not one of {', '.join(COLOUR_BY)}")
+    parallel = len(shown.sentences) - shown.added
+    found: dict[str, list[int]] = {}
+    for point, key in enumerate(keys[:parallel]):
+        found.setdefault(key, []).append(point)
+    result = [
+        Group(name, PALETTE[at % len(PALETTE)], SYMBOLS[at // len(PALETTE) % len(SYMBOLS)], points)
+        for at, (name, points) in enumerate(found.items())
+    ]
+    if shown.added:
+        colour, symbol = ADDED
+        own = list(range(parallel, parallel + shown.added))
+        result.append(Group("your sentences", colour, _ADDED_IN_SPACE if shown.dims == 3 else symbol, own))
+    return result
 
 
 def map_figure(shown: EmbeddingMap, *, colour_by: str = "language") -> go.Figure:
@@ -44,12 +99,12 @@ def map_figure(shown: EmbeddingMap, *, colour_by: str = "language") -> go.Figure
 
     Args:
         shown: in 2 or 3 dimensions.
-        colour_by: `language`, `script` or `meaning`. Beyond eight groups the markers' form tells them apart as well.
+        colour_by: as `groups`.
 
     Raises:
         InputError: another `colour_by`.
     """
-    groups = _groups(shown, colour_by)
+    coloured = groups(shown, colour_by)
     columns = min(_COLUMNS, len(shown.slices)) if shown.dims == 2 else 1  # half a phone's width would cut a cube off
     rows = -(-len(shown.slices) // columns)
     kind = "scene" if shown.dims == 3 else "xy"
@@ -58,61 +113,10 @@ def map_figure(shown: EmbeddingMap, *, colour_by: str = "language") -> go.Figure
         vertical_spacing=0.16 / rows, subplot_titles=[_title(part) for part in shown.slices],
     )  # fmt: skip
     for number, part in enumerate(shown.slices):
-        for trace in _traces(shown, part, groups, legend=number == 0):
+        for trace in _traces(shown, part, coloured, legend=number == 0):
             figure.add_trace(trace, row=number // columns + 1, col=number % columns + 1)
     figure.update_annotations(font={"size": 13}, yshift=4)
-    _finish_map(figure, shown, groups, _PANEL_HEIGHT * rows)
-    return figure
-
-
-def strength_figure(shown: EmbeddingMap, *, colour_by: str = "language", frames: bool = True) -> go.Figure:
-    """A map's slices one after another in one panel: a slider, and a button that plays them.
-
-    Args:
-        shown: in 2 or 3 dimensions; its slices are alignment strengths, or layers.
-        colour_by: as `map_figure`.
-        frames: whether the steps are Plotly frames between which the points move. Without, for a page that shows a
-            figure's data and layout alone, the slider changes them itself, and there is no button.
-
-    Raises:
-        InputError: as `map_figure`.
-    """
-    groups = _groups(shown, colour_by)
-    first, *_ = steps = [_traces(shown, part, groups, legend=True) for part in shown.slices]
-    figure = go.Figure(first)
-    figure.add_annotation(
-        text=_title(shown.slices[0]), x=0.5, y=1, xref="paper", yref="paper", yanchor="bottom", yshift=4,
-        showarrow=False, font={"size": 13},
-    )  # fmt: skip
-    axes = ("x", "y", "z")[: shown.dims]
-    names = _step_names(shown)
-    if frames:
-        figure.frames = [
-            go.Frame(
-                name=str(number),
-                data=[{"type": trace.type, "customdata": trace.customdata, **{axis: trace[axis] for axis in axes}}
-                      for trace in traces],
-                traces=list(range(len(traces))),
-                layout={"annotations": [{**figure.layout.annotations[0].to_plotly_json(), "text": _title(part)}]},
-            )
-            for number, (part, traces) in enumerate(zip(shown.slices, steps, strict=True))
-        ]  # fmt: skip
-    slider = {"active": 0, "currentvalue": {"visible": False}, "pad": {"t": 8}, "x": 0.2 if frames else 0.02,
-              "len": 0.78 if frames else 0.96, "y": 0, "ticklen": 4, "font": {"size": 11}, "bordercolor": _RULE,
-              "bgcolor": _RULE}  # fmt: skip
-    slider["steps"] = [
-        {"label": hover.escaped(name), **(_to_frame(number) if frames else _to_data(part, traces, axes))}
-        for number, (name, part, traces) in enumerate(zip(names, shown.slices, steps, strict=True))
-    ]
-    figure.update_layout(sliders=[slider])
-    if frames:
-        play = {"label": "▶ Play", "method": "animate", "args": [None, _MOTION]}
-        figure.update_layout(
-            updatemenus=[{"type": "buttons", "buttons": [play], "x": 0, "xanchor": "left", "y": 0, "yanchor": "top",
-                          "pad": {"t": 10}, "showactive": False, "font": {"size": 12}, "bordercolor": _RULE,
-                          "bgcolor": _CLEAR}]
-        )  # fmt: skip
-    _finish_map(figure, shown, groups, _PANEL_HEIGHT, below=64)
+    _finish_map(figure, shown, coloured, _PANEL_HEIGHT * rows)
     return figure
 
 
@@ -135,7 +139,7 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
             raise InputError("measure: 'en-x' needs English among the languages")
         layers, values = zip(*points, strict=True)
         best = int(np.argmax(values))
-        name, colour = hover.escaped(variant), PALETTE[number % len(PALETTE)]
+        name, colour = labels.escaped(variant), PALETTE[number % len(PALETTE)]
         figure.add_trace(
             go.Scatter(
                 x=layers,
@@ -176,26 +180,56 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
     return figure
 
 
-def heat_map(table: Mapping, tags: Sequence[str]) -> go.Figure:
-    """Retrieval accuracy of every pair of languages; those of one script stand together, between lines.
+def pair_accuracy(table: Mapping, one: str, other: str) -> float:
+    """Retrieval accuracy of two languages, in whichever order the table has them.
 
     Args:
         table: of `midalign_demo.retrieval.retrieval_table`.
-        tags: the languages to show.
 
     Raises:
         InputError: a pair that the table lacks.
     """
-    ordered = sorted(tags, key=lambda tag: (languages.script_name(tag), languages.name(tag)))
+    key = next((key for key in (f"{one}-{other}", f"{other}-{one}") if key in table["pairs"]), None)
+    if key is None:
+        raise InputError(f"languages: the table has no pair of {one!r} and {other!r}")
+    return table["pairs"][key]
+
+
+def in_order(table: Mapping, tags: Sequence[str], order: str) -> list[str]:
+    """Languages by script and then name, by name, or by their mean accuracy with the others, highest first.
+
+    Raises:
+        InputError: an unknown order, or as `pair_accuracy`.
+    """
+    if order not in ORDERS:
+        raise InputError(f"order: {order!r} is not one of {', '.join(ORDERS)}")
+
+    def key(tag: str) -> tuple:
+        if order == "accuracy":
+            return (-float(np.mean([pair_accuracy(table, tag, other) for other in tags if other != tag])),)
+        return (languages.script_name(tag) if order == "script" else "", languages.name(tag))
+
+    return sorted(tags, key=key)
+
+
+def heat_map(table: Mapping, tags: Sequence[str], *, order: str = "script") -> go.Figure:
+    """Retrieval accuracy of every pair of languages.
+
+    Args:
+        table: of `midalign_demo.retrieval.retrieval_table`.
+        tags: the languages to show.
+        order: as `in_order`; by script there are lines between scripts.
+
+    Raises:
+        InputError: as `in_order`.
+    """
+    ordered = in_order(table, tags, order)
     names = [languages.name(tag) for tag in ordered]
     values = np.full((len(ordered), len(ordered)), np.nan)
     for row, one in enumerate(ordered):
         for column, other in enumerate(ordered):
             if row != column:
-                key = next((key for key in (f"{one}-{other}", f"{other}-{one}") if key in table["pairs"]), None)
-                if key is None:
-                    raise InputError(f"languages: the table has no pair of {one!r} and {other!r}")
-                values[row, column] = table["pairs"][key]
+                values[row, column] = pair_accuracy(table, one, other)
     scripts = [languages.script_name(tag) for tag in ordered]
     text = [[f"{one} – {other}<br>{here} – {there}" for other, there in zip(names, scripts, strict=True)]
             for one, here in zip(names, scripts, strict=True)]  # fmt: skip
@@ -208,7 +242,7 @@ def heat_map(table: Mapping, tags: Sequence[str]) -> go.Figure:
         )
     )  # fmt: skip
     for place in places[1:]:
-        if scripts[place] != scripts[place - 1]:
+        if order == "script" and scripts[place] != scripts[place - 1]:
             line = {"color": INK, "width": 1.5}
             figure.add_shape(type="line", x0=-0.5, x1=len(places) - 0.5, y0=place - 0.5, y1=place - 0.5, line=line)
             figure.add_shape(type="line", y0=-0.5, y1=len(places) - 0.5, x0=place - 0.5, x1=place - 0.5, line=line)
@@ -220,32 +254,10 @@ def heat_map(table: Mapping, tags: Sequence[str]) -> go.Figure:
     return figure
 
 
-def _groups(shown: EmbeddingMap, colour_by: str) -> dict[str, list[int]]:
-    """The points of each colour, by the group's name."""
-    if colour_by == "language":
-        named = [languages.name(tag) for tag in shown.languages]
-        keys = [named[number] for number in shown.language]
-    elif colour_by == "script":
-        named = [languages.script_name(tag) for tag in shown.languages]
-        keys = [named[number] for number in shown.language]
-    elif colour_by == "meaning":
-        texts = shown.translations("en" if "en" in shown.languages else shown.languages[0])
-        keys = [
-            f"{meaning + 1} {hover.shortened(text, 18)}" for meaning, text in zip(shown.meaning, texts, strict=True)
-        ]
-    else:
-        raise InputError(f"colour by: {colour_by!r} is not one of {', '.join(COLOUR_BY)}")
-    groups: dict[str, list[int]] = {}
-    for point, key in enumerate(keys):
-        groups.setdefault(key, []).append(point)
-    return groups
-
-
-def _traces(shown: EmbeddingMap, part: Slice, groups: Mapping[str, list[int]], *, legend: bool) -> list:
+def _traces(shown: EmbeddingMap, part: Slice, coloured: Sequence[Group], *, legend: bool) -> list:
     """The lines between translations, then a trace for each group."""
     make = go.Scatter3d if shown.dims == 3 else go.Scatter
     n = len(shown.sentences)
-    texts = np.array(hover.of_points(shown, part))
     lines = make(
         **_place(_spokes(shown, part)), mode="lines", hoverinfo="skip",
         line={"color": _RULE if shown.dims == 2 else INK, "width": 1},  # WebGL draws no translucent lines
@@ -255,14 +267,14 @@ def _traces(shown: EmbeddingMap, part: Slice, groups: Mapping[str, list[int]], *
     size = (9 if n <= 100 else 6.5 if n <= _MANY_POINTS else 4.5) * (0.4 if shown.dims == 3 else 1)
     points = [
         make(
-            **_place(part.coordinates[of_group]), mode="markers", name=hover.escaped(name), legendgroup=str(number),
-            showlegend=legend, customdata=texts[of_group], hovertemplate="%{customdata}<extra></extra>",
+            **_place(part.coordinates[group.points]), mode="markers", name=labels.escaped(group.name),
+            legendgroup=str(number), showlegend=legend, hoverinfo="skip",
             marker={
-                "size": size, "color": PALETTE[number % len(PALETTE)], "opacity": 0.85,
-                "symbol": SYMBOLS[number // len(PALETTE) % len(SYMBOLS)], "line": {"width": 0.5, "color": INK},
+                "size": 2 * size if group.colour == ADDED[0] else size, "color": group.colour, "opacity": 0.85,
+                "symbol": group.symbol, "line": {"width": 0.5, "color": INK},
             },
         )
-        for number, (name, of_group) in enumerate(groups.items())
+        for number, group in enumerate(coloured)
     ]  # fmt: skip
     return [lines, *points]
 
@@ -282,29 +294,10 @@ def _spokes(shown: EmbeddingMap, part: Slice) -> np.ndarray:
 
 def _title(part: Slice) -> str:
     english = "" if part.retrieval["en-x"] is None else f"en-x {part.retrieval['en-x']:.2f} · "
-    return f"<b>{hover.escaped(part.label)}</b>, layer {part.layer}<br>{english}all {part.retrieval['all']:.2f}"
+    return f"<b>{labels.escaped(part.label)}</b>, layer {part.layer}<br>{english}all {part.retrieval['all']:.2f}"
 
 
-def _step_names(shown: EmbeddingMap) -> list[str]:
-    """What tells the slices apart, in few characters: a phone has to show them all beside each other."""
-    labels = [part.label for part in shown.slices]
-    if len(set(labels)) == 1:
-        return [str(part.layer) for part in shown.slices]
-    shared = os.path.commonprefix(labels)
-    return [label[shared.rfind(" ") + 1 :] for label in labels]
-
-
-def _to_frame(number: int) -> dict:
-    return {"method": "animate", "args": [[str(number)], _MOTION]}
-
-
-def _to_data(part: Slice, traces: Sequence, axes: Sequence[str]) -> dict:
-    data: dict = {axis: [trace[axis] for trace in traces] for axis in axes}
-    data["customdata"] = [trace.customdata for trace in traces]
-    return {"method": "update", "args": [data, {"annotations[0].text": _title(part)}]}
-
-
-def _finish_map(figure: go.Figure, shown: EmbeddingMap, groups: Mapping, height: int, *, below: int = 0) -> None:
+def _finish_map(figure: go.Figure, shown: EmbeddingMap, coloured: Sequence[Group], height: int) -> None:
     """The same axes in all panels, without ticks; a note on what the numbers are; room for the legend."""
     points = np.concatenate([part.coordinates for part in shown.slices])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -322,23 +315,23 @@ def _finish_map(figure: go.Figure, shown: EmbeddingMap, groups: Mapping, height:
         frame = {**box, "showline": True, "mirror": True, "linecolor": _RULE, "automargin": False}
         figure.update_xaxes(range=ranges[0], **frame)
         figure.update_yaxes(range=ranges[1], **frame)
-    meanings = len(set(shown.meaning))
+    meanings = len(set(shown.meaning)) - shown.added
     note = f"Retrieval accuracy in the original space; chance {1 / meanings:.2f}"
     figure.add_annotation(
-        text=note, x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", yshift=-4 - below,
+        text=note, x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", yshift=-4,
         showarrow=False, font={"size": 11},
     )  # fmt: skip
-    above, legend = 24 + below, _LEGEND_ROW * min(_legend_rows(groups), _MOST_LEGEND_ROWS) + 12
+    above, legend = 24, _LEGEND_ROW * min(_legend_rows(coloured), _MOST_LEGEND_ROWS) + 12
     _finish(figure, height, {"l": 4, "r": 4, "t": 52, "b": above + legend})
     figure.update_layout(legend={"y": -above / height, "yanchor": "top", "maxheight": legend, "tracegroupgap": 0})
     if shown.dims == 3 or len(shown.sentences) > _MANY_POINTS:
         figure.update_layout(legend={"itemsizing": "constant"})  # markers of their own size could not be told apart
 
 
-def _legend_rows(groups: Mapping[str, Sequence[int]]) -> int:
+def _legend_rows(coloured: Sequence[Group]) -> int:
     """About how many rows a legend has on a phone."""
     rows, used = 1, 0.0
-    for name in ["translations", *groups]:
+    for name in ["translations", *(group.name for group in coloured)]:
         width = 48 + 6 * len(name)
         rows, used = (rows + 1, width) if used and used + width > _NARROW else (rows, used + width)
     return rows

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 COLOUR_BY = ("language", "script", "meaning")  # what a figure can group the points by
 NEIGHBOURS = 5
-_DECIMALS = 4  # of what is written; a layout is drawn on some hundred pixels
+SHOWS = ("variants", "strength", "layers")  # what a map's slices differ in
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Slice:
         label, layer: of the view.
         coordinates: shape (n, dims).
         retrieval: `{"en-x": x or None, "all": x}`, in the original space.
+        pairs: retrieval accuracy of each pair of languages, as `{"en-de": x, ..}`.
         neighbours: shape (n, k), the k <= 5 points with the highest cosine in the original space, best first.
         cosines: theirs, shape (n, k).
     """
@@ -57,6 +58,7 @@ class Slice:
     layer: int
     coordinates: np.ndarray
     retrieval: Mapping[str, float | None]
+    pairs: Mapping[str, float]
     neighbours: np.ndarray
     cosines: np.ndarray
 
@@ -67,12 +69,13 @@ class EmbeddingMap:
 
     Attributes:
         languages: tags.
-        sentences: n texts.
+        sentences: n texts; the last `added` ones have no translations, and retrieval accuracy leaves them out.
         language: for each point its number in `languages`.
         meaning: for each point a number; points that are translations of each other have the same.
         method: `umap` or `pca`, by which the coordinates were made.
         dims: 2 or 3.
         centred: whether each language's mean was subtracted from its embeddings first.
+        added: how many sentences stand beside the parallel ones.
         slices: what is shown.
     """
 
@@ -83,6 +86,7 @@ class EmbeddingMap:
     method: str
     dims: int
     centred: bool
+    added: int
     slices: list[Slice]
 
     def translations(self, language: str = "en") -> list[str | None]:
@@ -92,8 +96,8 @@ class EmbeddingMap:
         known = {meaning: sentence for number, meaning, sentence in points if number == wanted}
         return [known.get(meaning) for meaning in self.meaning]
 
-    def to_dict(self) -> dict:
-        """As JSON can hold it; numbers have four decimals."""
+    def to_dict(self, decimals: int = 4) -> dict:
+        """As JSON can hold it, with numbers rounded: a layout is drawn on some hundred pixels."""
         return {
             "languages": list(self.languages),
             "sentences": list(self.sentences),
@@ -102,14 +106,16 @@ class EmbeddingMap:
             "method": self.method,
             "dims": self.dims,
             "centred": self.centred,
+            "added": self.added,
             "slices": [
                 {
                     "label": found.label,
                     "layer": found.layer,
-                    "coordinates": _rounded(found.coordinates),
+                    "coordinates": _rounded(found.coordinates, decimals),
                     "retrieval": dict(found.retrieval),
+                    "pairs": {pair: round(value, decimals) for pair, value in found.pairs.items()},
                     "neighbours": found.neighbours.tolist(),
-                    "cosines": _rounded(found.cosines),
+                    "cosines": _rounded(found.cosines, decimals),
                 }
                 for found in self.slices
             ],
@@ -129,6 +135,7 @@ class EmbeddingMap:
                     layer=int(part["layer"]),
                     coordinates=np.array(part["coordinates"], dtype=np.float32),
                     retrieval={key: part["retrieval"][key] for key in ("en-x", "all")},
+                    pairs=dict(part["pairs"]),
                     neighbours=np.array(part["neighbours"], dtype=int),
                     cosines=np.array(part["cosines"], dtype=np.float32),
                 )
@@ -166,6 +173,45 @@ def strength_views(
     """
     layer = _layer(engine, layer)
     return [View(f"{adapter} x {weight:g}", {adapter: weight}, layer) for weight in weights]
+
+
+def layer_views(engine: Engine, variants: Sequence[str], task: str) -> list[View]:
+    """Variants at all layers, from the embeddings (0) to the last.
+
+    One variant's layers are in the order opposite to the next one's: `projection.aligned` turns each slice to the one
+    before, so these have to be near each other.
+
+    Raises:
+        InputError: a variant that the engine doesn't have.
+    """
+    views = []
+    for number, variant in enumerate(variants):
+        layers = range(engine.base.num_layers + 1)
+        weights = engine.adapters_of(variant, task)
+        views += [View(variant, weights, layer) for layer in (layers if number % 2 else reversed(layers))]
+    return views
+
+
+def views_for(show: str, engine: Engine, variants: Sequence[str], task: str, layer: int | None = None) -> list[View]:
+    """The views of one kind of map: `variant_views`, `strength_views` or `layer_views`.
+
+    Args:
+        show: one of `SHOWS`.
+        variants: not needed for `strength`.
+        layer: not needed for `layers`.
+
+    Raises:
+        InputError: an unknown kind, or a variant, adapter or layer that the engine doesn't have.
+    """
+    if show not in SHOWS:
+        raise InputError(f"show: {show!r} is not one of {', '.join(SHOWS)}")
+    if show == "layers":
+        return layer_views(engine, variants, task)
+    if show == "variants":
+        return variant_views(engine, variants, task, layer)
+    if "align" not in engine.adapters.names:
+        raise InputError(f"strength: there is no alignment adapter for {engine.base.name}")
+    return strength_views(engine, layer=layer)
 
 
 def _layer(engine: Engine, layer: int | None) -> int:
@@ -214,19 +260,21 @@ def lay_out(
     method: str = "umap",
     dims: int = 2,
     centre: bool = False,
+    added: Sequence[tuple[str, str]] = (),
 ) -> EmbeddingMap:
     """The map of some embeddings. Layouts are made of the directions alone, as retrieval is.
 
     Args:
         corpus, views: what the embeddings are of.
-        rows: for each view an array (n, width), as `embeddings` gives them.
+        rows: for each view an array (n, width), as `embeddings` gives them; then the rows of `added`.
         method: `umap` or `pca`; few points get PCA in any case, see `EmbeddingMap.method`.
         dims: 2 or 3.
         centre: subtract each language's mean first, for the layout and for what is measured.
+        added: (language, sentence) without translations, to be shown among the others.
 
     Raises:
-        InputError: fewer than two languages, sentence counts that differ, centring of a single sentence, or as
-            `midalign_demo.projection.aligned`.
+        InputError: fewer than two languages, sentence counts that differ, centring of a single sentence or of added
+            ones, or as `midalign_demo.projection.aligned`.
     """
     if len(corpus) < 2:
         raise InputError(f"languages: {', '.join(corpus) or 'none'} given; a map needs at least two")
@@ -236,24 +284,32 @@ def lay_out(
     per_language = len(next(iter(corpus.values())))
     if centre and per_language < 2:
         raise InputError("centre: a language's mean needs at least two sentences, one given")
-    n = per_language * len(corpus)
+    if centre and added:
+        raise InputError("centre: added sentences are too few for their language's mean")
+    parallel = per_language * len(corpus)
+    n = parallel + len(added)
     method = projection.method_for(n, dims, method)
-    apart = [by_language(array, corpus) for array in rows]
-    units = [np.concatenate([unit_rows(own, centre=centre) for own in found.values()]) for found in apart]
+    apart = [by_language(array[:parallel], corpus) for array in rows]
+    units = [
+        np.concatenate([*(unit_rows(own, centre=centre) for own in found.values()), unit_rows(array[parallel:])])
+        for found, array in zip(apart, rows, strict=True)
+    ]
     slices = []
     for view, found, unit, layout in zip(views, apart, units, projection.aligned(units, dims, method), strict=True):
         table = retrieval_table(found, centre=centre)
         neighbours, cosines = nearest(unit, min(NEIGHBOURS, n - 1))
         accuracy = {key: table[key] for key in ("en-x", "all")}
-        slices.append(Slice(view.label, view.layer, layout, accuracy, neighbours, cosines))
+        slices.append(Slice(view.label, view.layer, layout, accuracy, table["pairs"], neighbours, cosines))
+    tags = list(dict.fromkeys([*corpus, *(tag for tag, _ in added)]))
     return EmbeddingMap(
-        languages=list(corpus),
-        sentences=[line for lines in corpus.values() for line in lines],
-        language=[at for at in range(len(corpus)) for _ in range(per_language)],
-        meaning=list(range(per_language)) * len(corpus),
+        languages=tags,
+        sentences=[line for lines in corpus.values() for line in lines] + [line for _, line in added],
+        language=[at for at in range(len(corpus)) for _ in range(per_language)] + [tags.index(tag) for tag, _ in added],
+        meaning=list(range(per_language)) * len(corpus) + list(range(per_language, per_language + len(added))),
         method=method,
         dims=dims,
         centred=centre,
+        added=len(added),
         slices=slices,
     )
 
@@ -266,5 +322,5 @@ def nearest(units: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return points, 1 - distances
 
 
-def _rounded(array: np.ndarray) -> list:
-    return np.round(array.astype(float), _DECIMALS).tolist()
+def _rounded(array: np.ndarray, decimals: int) -> list:
+    return np.round(array.astype(float), decimals).tolist()

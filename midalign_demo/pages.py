@@ -1,70 +1,153 @@
-"""A figure as an HTML page of its own, which needs no network."""
+"""Maps for the browser: the document that the page's script draws, and an HTML page of its own around it.
+
+`assets/page/` has the script and its style; the app's tab runs the same. A document is what JSON can hold:
+
+- `map`: `EmbeddingMap.to_dict`;
+- `languages`: `{"tag", "name"}` of each;
+- `colourings`: for `language`, `script` and `meaning` the groups, each `{"name", "colour", "symbol", "points"}`;
+- `colour_by`: the first of them to be shown;
+- `looks`: ways to look at the slices, each `{"name", "step_label", "step_names", "panels"}`; a panel is
+  `{"title", "steps"}` with the numbers of its slices, one after another;
+- `note`: a sentence to stand above the map, or empty.
+"""
 
 from __future__ import annotations
 
-import html
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
 
-from midalign_demo.maps import EmbeddingMap
+from midalign_demo import languages
+from midalign_demo.errors import InputError
+from midalign_demo.maps import COLOUR_BY, SHOWS, EmbeddingMap
 
+_DECIMALS = 3  # enough to draw; all layers of two variants are then about a megabyte
+PLACEHOLDER = "__MAP__"  # where a page's document goes
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1f2430; --paper: #fff; --rule: #7b829059; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --paper: #0f172a; } }
-body { max-width: 1180px; margin: 0 auto; padding: 12px; color: var(--ink); background: var(--paper);
-  font: 15px/1.5 system-ui, "Noto Sans", sans-serif; }
-h1 { margin: 0; font-size: 1.2rem; } p { margin: .2rem 0 .8rem; max-width: 75ch; overflow-wrap: anywhere; }
-table { min-width: min(100%, 40rem); border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: start; font-weight: 600; padding: .4rem 0; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: start; border-bottom: 1px solid var(--rule); }
-.main-svg .infolayer text, .main-svg .cartesianlayer text { fill: var(--ink) !important; }
+:root { color-scheme: light dark; --body-text-color: #1f2430; --background-fill-primary: #fff; }
+@media (prefers-color-scheme: dark) { :root { --body-text-color: #e5e7eb; --background-fill-primary: #0f172a;
+  --background-fill-secondary: #1e293b; --body-text-color-subdued: #a3adbd; }
+  .mm .mm-yes { color: #4ade80; } .mm .mm-no { color: #fbbf24; } }
+body { max-width: 1180px; margin: 0 auto; padding: 12px; color: var(--body-text-color);
+  background: var(--background-fill-primary); font: 15px/1.5 system-ui, "Noto Sans", sans-serif; }
+h1 { margin: 0; font-size: 1.2rem; } h1 + p { margin: .2rem 0 .8rem; max-width: 75ch; }
 """
-_HOW_TO_READ = (
-    "Each point is a sentence, joined to its translations. Where these lie together, the model has the same place for "
-    "the same meaning; where a language lies by itself, it has not. The map squeezes hundreds of dimensions into a few "
-    "and can mislead. What was measured in all of them:"
+HOW_TO_READ = (
+    "Each point is a sentence. Where translations lie together, the model has the same place for the same meaning; "
+    "where a language lies by itself, it has not. The map squeezes hundreds of dimensions into a few and can mislead: "
+    "what was measured in all of them stands above it."
 )
 
 
-def map_page(shown: EmbeddingMap, figure) -> str:
-    """The page: the figure, and in a table what it shows, for those who cannot see it.
+def map_document(
+    shown: EmbeddingMap, *, show: str = SHOWS[0], colour_by: str = COLOUR_BY[0], note: str = ""
+) -> dict:  # fmt: skip
+    """What the script draws.
 
     Args:
-        figure: one of `midalign_demo.figures`.
+        show: what the slices differ in, one of `maps.SHOWS`; `strength` can be looked at in two ways.
+        colour_by: one of `maps.COLOUR_BY`.
+        note: a sentence to stand above the map.
+
+    Raises:
+        InputError: another `show` or `colour_by`.
     """
-    chart = figure.to_html(include_plotlyjs=True, full_html=False, auto_play=False, config={"displaylogo": False})
-    facts = [
-        f"{len(set(shown.meaning))} sentences in {', '.join(shown.languages)}",
-        {"umap": "UMAP", "pca": "PCA"}[shown.method],
-        *(["each language's mean subtracted"] if shown.centred else []),
-    ]
-    rows = "\n".join(
-        f"<tr><td>{html.escape(part.label)}</td><td>{part.layer}</td>"
-        f"<td>{_number(part.retrieval['en-x'])}</td><td>{_number(part.retrieval['all'])}</td></tr>"
-        for part in shown.slices
-    )
+    from midalign_demo.figures import groups  # plotly takes a moment to import
+
+    if colour_by not in COLOUR_BY:
+        raise InputError(f"colour by: {colour_by!r} is not one of {', '.join(COLOUR_BY)}")
+    return {
+        "map": shown.to_dict(_DECIMALS),
+        "languages": [{"tag": tag, "name": languages.name(tag)} for tag in shown.languages],
+        "colourings": {name: [asdict(group) for group in groups(shown, name)] for name in COLOUR_BY},
+        "colour_by": colour_by,
+        "looks": _looks(shown, show),
+        "note": note,
+    }
+
+
+def _looks(shown: EmbeddingMap, show: str) -> list[dict]:
+    numbers = range(len(shown.slices))
+    labels = [part.label for part in shown.slices]
+    if show == "variants":
+        panels = [{"title": None, "steps": [at]} for at in numbers]
+        return [{"name": "Side by side", "step_label": "", "step_names": [""], "panels": panels}]
+    if show == "strength":
+        name = labels[0].partition(" ")[0]
+        shared = os.path.commonprefix(labels)
+        weights = [label[shared.rfind(" ") + 1 :] for label in labels]
+        ends = [{"title": "base", "steps": [0]}, {"title": name, "steps": [len(labels) - 1]}]
+        return [
+            {"name": f"Base and {name} side by side", "step_label": "", "step_names": [""], "panels": ends},
+            {"name": "Alignment strength", "step_label": f"weight of {name}", "step_names": weights,
+             "panels": [{"title": None, "steps": list(numbers)}]},
+        ]  # fmt: skip
+    if show == "layers":
+        steps = {
+            label: sorted((at for at in numbers if labels[at] == label), key=lambda at: shown.slices[at].layer)
+            for label in dict.fromkeys(labels)
+        }
+        names = [str(shown.slices[at].layer) for at in next(iter(steps.values()))]
+        panels = [{"title": label, "steps": own} for label, own in steps.items()]
+        return [{"name": "Layer by layer", "step_label": "layer", "step_names": names, "panels": panels}]
+    raise InputError(f"show: {show!r} is not one of {', '.join(SHOWS)}")
+
+
+def as_json(document: Mapping) -> str:
+    """A document as JSON that can stand in HTML: what people wrote cannot end the script that it is in."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+@lru_cache(maxsize=1)
+def script() -> str:
+    """The script: it defines `midalignMap`."""
+    return "".join(_asset(name) for name in ("drawing.js", "map.js"))
+
+
+@lru_cache(maxsize=1)
+def style() -> str:
+    """The style sheet of what the script builds."""
+    return _asset("map.css")
+
+
+def _asset(name: str) -> str:
+    return (files("midalign_demo") / "assets" / "page" / name).read_text(encoding="utf-8")
+
+
+def plotly_file() -> Path:
+    """plotly.js, as the installed plotly package has it."""
+    return Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+
+
+def map_page(document: str = PLACEHOLDER) -> str:
+    """The page, which needs no network.
+
+    Args:
+        document: from `as_json`; without it the page has the placeholder in its place.
+    """
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>midalign map</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{style()}</style>
 </head>
 <body>
 <h1>Where sentences lie in the middle of the model</h1>
-<p>{html.escape("; ".join(facts))}</p>
-{chart}
-<p>{_HOW_TO_READ}</p>
-<table>
-<caption>Retrieval accuracy: how often the nearest sentence in the other language is the translation</caption>
-<thead><tr><th>variant</th><th>layer</th><th>pairs with English</th><th>all pairs</th></tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
+<p>{HOW_TO_READ}</p>
+<main id="map"><noscript>This map needs JavaScript.</noscript></main>
+<script>{plotly_file().read_text(encoding="utf-8")}</script>
+<script type="application/json" id="document">{document}</script>
+<script>
+{script()}
+midalignMap(document.getElementById("map"), {{ plotly: async () => Plotly }})
+  .show(JSON.parse(document.getElementById("document").textContent));
+</script>
 </body>
 </html>
 """
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -17,6 +17,7 @@ from midalign_demo.errors import InputError
 METHODS = ("umap", "pca")
 DIMS = (2, 3)
 _NEIGHBOURS = 15
+_FEW = 50
 _SEED = 0
 
 # numba's `workqueue` threads end the whole process when two threads of ours enter a parallel function at once.
@@ -24,7 +25,7 @@ _UMAP_LOCK = threading.Lock()
 
 
 def pca(rows: np.ndarray, dims: int) -> np.ndarray:
-    """Principal components of the centred rows, from an exact SVD (Pearson 1901).
+    """Principal components of the centred rows (Pearson 1901).
 
     Of each axis' two directions the one is taken in which its largest weight is positive, so the result does not
     depend on the SVD's. Where the rows span fewer dimensions, the other coordinates are 0.
@@ -43,8 +44,10 @@ def pca(rows: np.ndarray, dims: int) -> np.ndarray:
 
     rows = _check(rows, dims)
     layout = np.zeros((len(rows), dims), dtype=np.float32)
-    if len(rows) > 1:  # of a single one there is no variance to explain
-        found = PCA(min(dims, *rows.shape), svd_solver="full").fit_transform(rows)
+    if (rows != rows[0]).any():  # of a single one there is no variance to explain
+        # A whole SVD of some hundred rows takes a second, these few vectors a twentieth of it; both are exact.
+        solver = "arpack" if min(rows.shape) > _FEW else "full"
+        found = PCA(min(dims, *rows.shape), svd_solver=solver, random_state=_SEED).fit_transform(rows)
         layout[:, : found.shape[1]] = found
     return layout
 

@@ -4,10 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from midalign_demo import figures, hover, languages
+from midalign_demo import figures, labels, languages
 from midalign_demo.errors import InputError
 from midalign_demo.maps import COLOUR_BY, View, lay_out
-from midalign_demo.pages import map_page
 
 EVIL = "<img src=x onerror=alert(1)> & $x^2$ <b>bold</b>"
 CORPUS = {
@@ -18,12 +17,12 @@ CORPUS = {
 }
 
 
-def made_map(corpus=CORPUS, labels=("base", "align"), dims=2, layers=None):
+def made_map(corpus=CORPUS, labels=("base", "align"), dims=2, layers=None, added=()):
     random = np.random.default_rng(0)
-    n = sum(map(len, corpus.values()))
+    n = sum(map(len, corpus.values())) + len(added)
     layers = layers or [11] * len(labels)
     views = [View(label, {}, layer) for label, layer in zip(labels, layers, strict=True)]
-    return lay_out(corpus, views, [random.normal(size=(n, 8)) for _ in views], method="pca", dims=dims)
+    return lay_out(corpus, views, [random.normal(size=(n, 8)) for _ in views], method="pca", dims=dims, added=added)
 
 
 def markers(figure) -> list:
@@ -137,121 +136,30 @@ def test_three_dimensions():
     assert not one.zaxis.showticklabels
 
 
-def test_hovering_shows_sentence_translation_language_and_neighbours():
-    shown = made_map()
-    text = hover.of_points(shown, shown.slices[0])[2]
-    assert text.startswith("<b>Russian</b><br>\u2068кошка\u2069<br><i>\u2068a cat\u2069</i><br>")
-    neighbours = text.partition("Nearest in the original space (cosine):<br>")[2].split("<br>")
-    assert len(neighbours) == 5
-    for line, other, cosine in zip(neighbours, shown.slices[0].neighbours[2], shown.slices[0].cosines[2], strict=True):
-        mark = "✓" if shown.meaning[other] == shown.meaning[2] else "✗"
-        assert line.startswith(f"{mark} {cosine:.3f} {shown.languages[shown.language[other]]} \u2068")
-    assert {line[0] for line in neighbours} == {"✓", "✗"}
-    assert "<i>" not in hover.of_points(shown, shown.slices[0])[0]
-
-
-def test_each_point_has_its_own_hover_text():
-    shown = made_map()
-    expected = {
-        (float(x), float(y)): text
-        for part in shown.slices
-        for (x, y), text in zip(part.coordinates, hover.of_points(shown, part), strict=True)
-    }
-    for colour_by in COLOUR_BY:
-        for trace in markers(figures.map_figure(shown, colour_by=colour_by)):
-            for x, y, text in zip(trace.x, trace.y, trace.customdata, strict=True):
-                assert expected[float(x), float(y)] == text
-
-
 @pytest.mark.parametrize("colour_by", COLOUR_BY)
-@pytest.mark.parametrize("make", [figures.map_figure, figures.strength_figure])
-def test_what_users_write_stays_text(make, colour_by):
-    """Plotly reads tags, entities and TeX in hover texts, names and titles alike."""
-    figure = make(made_map(labels=("base", EVIL)), colour_by=colour_by)
+def test_what_users_write_stays_text(colour_by):
+    """Plotly reads tags, entities and TeX in names and titles alike."""
+    figure = figures.map_figure(made_map(labels=("base", EVIL)), colour_by=colour_by)
     shown = json.dumps(figure.to_plotly_json(), default=lambda array: array.tolist(), ensure_ascii=False)
     assert "&lt;img" in shown
     assert not any(part in shown for part in ("<img", "$", "<b>bold", "& "))
 
 
-def test_a_page_keeps_what_users_write_out_of_its_html():
-    corpus = {"en": ["</script><script>alert(1)</script>", "b"], "de": ["c", "d"]}
-    shown = made_map(corpus, labels=("base", "</td><script>alert(2)</script>"))
-    page = map_page(shown, figures.map_figure(shown))
-    assert "<script>alert" not in page
-    assert page.count("<tr><td>") == 2
-
-
-def test_a_page_is_whole_and_has_a_table_for_those_who_cannot_see_the_figure():
-    shown = made_map()
-    page = map_page(shown, figures.map_figure(shown))
-    assert "plotly.js v" in page
-    assert "<script src=" not in page
-    assert 'src="http' not in page
-    assert '<meta name="viewport"' in page
-    values = shown.slices[0].retrieval
-    assert f"<tr><td>base</td><td>11</td><td>{values['en-x']:.3f}</td><td>{values['all']:.3f}</td></tr>" in page
-    assert "2 sentences in en, ru, uk, ar; PCA" in page
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("short", "\u2068short\u2069"),
-        (
-            "one two three four five six seven eight",
-            "\u2068one two three four five six seven\u2069<br>\u2068eight\u2069",
-        ),
-        ("x" * 40, f"\u2068{'x' * 36}\u2069<br>\u2068xxxx\u2069"),
-        ("กำ" * 37, f"\u2068{'กำ' * 36}\u2069<br>\u2068กำ\u2069"),
-    ],
-)
-def test_hover_texts_are_wrapped_between_visible_characters(text, expected):
-    assert hover.wrapped(text) == expected
-
-
-def test_long_hover_texts_end_in_an_ellipsis():
-    lines = hover.wrapped("word " * 200).split("<br>")
-    assert len(lines) == 6
-    assert lines[-1].endswith("…\u2069")
-    assert hover.shortened("กำ" * 40, 10) == "กำ" * 9 + "…"
+def test_texts_are_shortened_between_visible_characters():
+    assert labels.shortened("short  text", 10) == "short text"
+    assert labels.shortened("กำ" * 40, 10) == "กำ" * 9 + "…"
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_strengths_are_frames_that_a_button_plays_and_a_slider_reaches(dims):
-    shown = made_map(labels=("align x 0", "align x 0.5", "align x 1"), dims=dims)
-    figure = figures.strength_figure(shown)
-    assert len(figure.frames) == 3
-    for part, frame in zip(shown.slices, figure.frames, strict=True):
-        assert frame.traces == tuple(range(len(figure.data)))
-        found = [[trace[axis] for axis in "xyz"[:dims]] for trace in frame.data[1:]]
-        np.testing.assert_array_equal(np.concatenate([np.column_stack(columns) for columns in found]), part.coordinates)
-        assert np.concatenate([trace.customdata for trace in frame.data[1:]]).tolist() == hover.of_points(shown, part)
-        assert frame.layout.annotations[0].text.startswith(f"<b>{part.label}</b>, layer 11<br>")
-    steps = figure.layout.sliders[0].steps
-    assert [step.label for step in steps] == ["0", "0.5", "1"]
-    assert [step.args[0] for step in steps] == [(frame.name,) for frame in figure.frames]
-    assert figure.layout.updatemenus[0].buttons[0].method == "animate"
-    axes = figure.layout.scene if dims == 3 else figure.layout
-    points = np.concatenate([part.coordinates for part in shown.slices])
-    assert axes.yaxis.range[0] < points[:, 1].min() < points[:, 1].max() < axes.yaxis.range[1]
-
-
-def test_without_frames_the_slider_has_the_data():
-    shown = made_map(labels=("align x 0", "align x 1"))
-    figure = figures.strength_figure(shown, frames=False)
-    assert len(figure.frames) == 0
-    assert len(figure.layout.updatemenus) == 0
-    data, title = figure.layout.sliders[0].steps[1].args
-    np.testing.assert_array_equal(np.concatenate(data["x"][1:]), shown.slices[1].coordinates[:, 0])
-    assert len(data["x"]) == len(data["y"]) == len(figure.data)
-    assert np.concatenate(data["customdata"][1:]).tolist() == hover.of_points(shown, shown.slices[1])
-    assert hover.of_points(shown, shown.slices[1]) != hover.of_points(shown, shown.slices[0])
-    assert title["annotations[0].text"].startswith("<b>align x 1</b>")
-
-
-def test_slices_of_one_variant_are_told_apart_by_their_layers():
-    figure = figures.strength_figure(made_map(labels=("align", "align"), layers=[4, 11]))
-    assert [step.label for step in figure.layout.sliders[0].steps] == ["4", "11"]
+@pytest.mark.parametrize("colour_by", COLOUR_BY)
+def test_added_sentences_are_a_group_of_their_own(colour_by, dims):
+    shown = made_map(dims=dims, added=[("de", "eine Katze"), ("en", "another cat")])
+    *others, own = figures.groups(shown, colour_by)
+    assert (own.name, own.points) == ("your sentences", [8, 9])
+    assert sorted(point for group in others for point in group.points) == list(range(8))
+    assert (own.colour, own.symbol) not in {(group.colour, group.symbol) for group in others}
+    last = markers(figures.map_figure(shown, colour_by=colour_by))[-1]
+    np.testing.assert_array_equal(last.x, shown.slices[1].coordinates[8:, 0])
 
 
 def curve_tables() -> dict:
@@ -298,6 +206,17 @@ def test_a_heat_map_has_every_pair_twice_and_scripts_together():
     assert cells.customdata[0][2] == "Russian – English<br>Cyrillic – Latin"
 
 
+def test_a_heat_maps_languages_can_be_sorted():
+    tags = ["ru", "en", "uk", "sr-Latn"]
+    by_name = figures.heat_map(TABLE, tags, order="language")
+    assert (list(by_name.data[0].x), by_name.layout.shapes) == (["en", "ru", "sr-Latn", "uk"], ())
+    best_first = figures.heat_map(TABLE, tags, order="accuracy")
+    assert list(best_first.data[0].x) == ["sr-Latn", "uk", "en", "ru"]
+    assert best_first.data[0].z[0, 1] == 0.6
+    with pytest.raises(InputError, match="order: 'size' is not one of script, language, accuracy"):
+        figures.heat_map(TABLE, tags, order="size")
+
+
 def test_a_pair_that_is_missing_is_named():
     with pytest.raises(InputError, match="no pair of 'en' and 'de'"):
         figures.heat_map({"pairs": {}}, ["en", "de"])
@@ -308,11 +227,10 @@ def test_a_pair_that_is_missing_is_named():
     [
         figures.map_figure(made_map()),
         figures.map_figure(made_map(dims=3)),
-        figures.strength_figure(made_map()),
         figures.layer_curve(curve_tables()),
         figures.heat_map(TABLE, ["ru", "en", "uk", "sr-Latn"]),
     ],
-    ids=["map", "map in 3-D", "strengths", "curve", "heat map"],
+    ids=["map", "map in 3-D", "curve", "heat map"],
 )
 def test_figures_fit_light_dark_and_narrow_pages_and_upload_nothing(figure: go.Figure):
     layout = figure.layout

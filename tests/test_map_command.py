@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from midalign_demo import cli, figures, parallel, sentences
+from midalign_demo import cli, pages, parallel, sentences
 from midalign_demo.maps import EmbeddingMap
 from midalign_demo.middle import embed
 from midalign_demo.retrieval import retrieval_table
@@ -41,13 +41,26 @@ def test_a_map_as_a_page(output, tiny_model, parallel_folder, tmp_path):
     page = target.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "plotly.js v" in page
-    assert '"scatter3d"' in page
-    assert '"Latin"' in page
-    assert "each language&#x27;s mean subtracted" in page
+    written = json.loads(page.partition('id="document">')[2].partition("</script>")[0])
+    assert (written["colour_by"], written["map"]["dims"], written["map"]["centred"]) == ("script", 3, True)
     *lines, last = printed.splitlines()
     assert last == str(target)
     assert [line.split(":")[0] for line in lines] == ["base, layer 2", "align, layer 2"]
     assert [path.name for path in tmp_path.iterdir()] == ["map.html"]
+
+
+@pytest.mark.parametrize(
+    ("show", "expected"),
+    [("strength", [(f"align x {weight:g}", 2) for weight in (0, 0.25, 0.5, 0.75, 1)]),
+     ("layers", [("base", layer) for layer in (4, 3, 2, 1, 0)] + [("align", layer) for layer in range(5)])],
+)  # fmt: skip
+def test_steps_of_a_map(document, tiny_model, parallel_folder, tmp_path, show, expected):
+    target = tmp_path / "map.html"
+    options = ("--show", show, "--method", "pca", "--languages", "en,de", *LINES, *tiny_model)
+    printed = document("map", parallel_folder, "--output", target, *options)
+    assert [(part["label"], part["layer"]) for part in printed["slices"]] == expected
+    written = json.loads(target.read_text().partition('id="document">')[2].partition("</script>")[0])
+    assert len(written["looks"][-1]["step_names"]) == 5
 
 
 def test_the_middle_layer_and_umap_unless_told(output, tiny_model, parallel_folder, tmp_path):
@@ -125,7 +138,7 @@ def test_a_map_that_cannot_be_written_leaves_the_file_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", full)
-    monkeypatch.setattr(figures, "map_figure", full)
+    monkeypatch.setattr(pages, "map_page", full)
     options = ("--output", target, "--method", "pca", "--variants", "base", *LINES, *tiny_model)
     assert "No space left on device" in refused("map", parallel_folder, *options)
     assert target.read_text() == "kept"
@@ -148,6 +161,7 @@ def test_a_map_that_cannot_be_written_leaves_the_file_as_it_was(
         (["--output", "m.json", "--layer", "five"], "'five'"),
         (["--output", "m.json", "--variants", "best"], "'best' is not one of base, task, align"),
         (["--output", "m.json", "--colour-by", "size"], "'size'"),
+        (["--output", "m.json", "--show", "all"], "'all'"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(refused, parallel_folder, tmp_path, monkeypatch, options, expected):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from midalign_demo import maps
+from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
 from midalign_demo.maps import EmbeddingMap, View
 from midalign_demo.middle import embed
@@ -78,6 +79,7 @@ def test_what_is_measured_is_that_of_the_original_space(rows, centre):
         by_language = {tag: array[3 * at : 3 * at + 3] for at, tag in enumerate(CORPUS)}
         table = retrieval_table(by_language, centre=centre)
         assert part.retrieval == {"en-x": table["en-x"], "all": table["all"]}
+        assert part.pairs == table["pairs"]
         if centre:
             array = np.concatenate([own - own.mean(axis=0) for own in by_language.values()])
         units = array / np.linalg.norm(array, axis=1, keepdims=True)
@@ -99,6 +101,39 @@ def test_points_are_language_after_language(rows):
     assert [(part.label, part.layer, part.coordinates.shape) for part in shown.slices] == [
         ("base", 2, (9, 3)), ("align", 3, (9, 3)),
     ]  # fmt: skip
+
+
+def test_added_sentences_lie_among_the_others_and_are_not_measured(rows):
+    added = [("sw", "mlango mwekundu"), ("fr", "la pluie")]
+    more = [np.concatenate([array, array[[7, 2]] * 3]) for array in rows]
+    shown = maps.lay_out(CORPUS, VIEWS, more, method="pca", added=added)
+    assert shown.sentences == [*SENTENCES, "mlango mwekundu", "la pluie"]
+    assert shown.languages == ["en", "de", "sw", "fr"]
+    assert [shown.languages[number] for number in shown.language[9:]] == ["sw", "fr"]
+    assert (shown.meaning[9:], shown.added) == ([3, 4], 2)
+    for part, alone in zip(shown.slices, maps.lay_out(CORPUS, VIEWS, rows, method="pca").slices, strict=True):
+        assert part.pairs == alone.pairs
+        assert part.neighbours[9:, 0].tolist() == [7, 2]  # they are the same but for their length
+        np.testing.assert_allclose(part.coordinates[9:], part.coordinates[[7, 2]], atol=1e-5)
+    assert EmbeddingMap.from_dict(shown.to_dict()).added == 2
+    with pytest.raises(InputError, match="centre: added sentences are too few"):
+        maps.lay_out(CORPUS, VIEWS, more, centre=True, added=added)
+
+
+def test_layers_are_in_an_order_in_which_neighbours_are_near(engine):
+    views = maps.views_for("layers", engine, ["base", "align"], TASK)
+    assert [(view.label, view.layer) for view in views] == [
+        *(("base", layer) for layer in (4, 3, 2, 1, 0)), *(("align", layer) for layer in range(5)),
+    ]  # fmt: skip
+    assert maps.views_for("variants", engine, ["align"], TASK, 3) == [View("align", {"align": 1}, 3)]
+    assert maps.views_for("strength", engine, [], TASK, 3) == maps.strength_views(engine, layer=3)
+    with pytest.raises(InputError, match="show: 'all' is not one of variants, strength, layers"):
+        maps.views_for("all", engine, ["base"], TASK)
+
+
+def test_strengths_need_an_alignment_adapter(base):
+    with pytest.raises(InputError, match="strength: there is no alignment adapter for"):
+        maps.views_for("strength", Engine(base), [], TASK)
 
 
 def test_a_layout_goes_by_direction_alone(rows):

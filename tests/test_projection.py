@@ -24,6 +24,14 @@ def test_pca_is_the_best_projection_of_the_centred_rows(rows, dims):
     np.testing.assert_allclose(layout.T @ layout, np.diag(kept**2), atol=1e-3)
 
 
+def test_pca_of_many_rows_is_that_of_few():
+    """Another solver; repeated rows span few dimensions."""
+    few = np.random.default_rng(5).normal(size=(30, 80))
+    many = np.tile(few, (4, 1))
+    np.testing.assert_allclose(np.abs(projection.pca(many, 2)[:30]), np.abs(projection.pca(few, 2)), atol=1e-4)
+    assert not projection.pca(np.ones((200, 80)), 2).any()
+
+
 def test_pca_has_a_fixed_sign(rows):
     """Reordering the rows can turn the SVD's vectors round; the layout must be reordered and nothing else."""
     order = np.random.default_rng(1).permutation(len(rows))

@@ -26,6 +26,10 @@ def add(commands) -> None:
     parser.add_argument("--output", required=True, metavar="FILE", help=".html (needs no network), .json or .png")
     options.add_parallel(parser)
     options.add_variants(parser, "base", "align")
+    parser.add_argument(
+        "--show", choices=maps.SHOWS, default="variants",
+        help="variants beside each other, the alignment adapter at weights from 0 to 1, or all layers",
+    )  # fmt: skip
     parser.add_argument("--layer", type=int, help="default: the base's middle layer")
     parser.add_argument("--method", choices=METHODS, default="umap")
     parser.add_argument("--dims", type=int, choices=DIMS, default=2)
@@ -38,15 +42,15 @@ def draw(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output)
     write = _writer(output)
     corpus = options.read_parallel(arguments, "a map")
-    variants = options.variants(arguments, slot_filling.NAME)
+    variants = ["align"] if arguments.show == "strength" else options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
-    views = maps.variant_views(engine, variants, slot_filling.NAME, arguments.layer)
+    views = maps.views_for(arguments.show, engine, variants, slot_filling.NAME, arguments.layer)
     rows = maps.embeddings(engine, corpus, views, progress=progress_bar("embedding"))
     report(f"Laying out {sum(map(len, corpus.values()))} points")
     shown = maps.lay_out(corpus, views, rows, method=arguments.method, dims=arguments.dims, centre=arguments.centre)
     if shown.method != arguments.method:
         report(f"Laid out by {shown.method}: too few points for {arguments.method}")
-    write(shown, arguments.colour_by)
+    write(shown, arguments.show, arguments.colour_by)
     slices = [{"label": part.label, "layer": part.layer, **part.retrieval} for part in shown.slices]
     if arguments.json:
         n = len(set(shown.meaning))
@@ -63,18 +67,18 @@ def _writer(output: Path) -> Callable:
     if output.is_dir():
         raise InputError(f"output: {str(output)!r} is a folder; give a file")
 
-    def as_json(shown, colour_by: str) -> None:
+    def as_json(shown, show: str, colour_by: str) -> None:
         with files.replacing(output) as file:
             json.dump(shown.to_dict(), file, ensure_ascii=False)
 
-    def as_page(shown, colour_by: str) -> None:
-        from midalign_demo.figures import map_figure
-        from midalign_demo.pages import map_page
+    def as_page(shown, show: str, colour_by: str) -> None:
+        from midalign_demo import pages
 
+        document = pages.map_document(shown, show=show, colour_by=colour_by)
         with files.replacing(output) as file:
-            file.write(map_page(shown, map_figure(shown, colour_by=colour_by)))
+            file.write(pages.map_page(pages.as_json(document)))
 
-    def as_picture(shown, colour_by: str) -> None:
+    def as_picture(shown, show: str, colour_by: str) -> None:
         from midalign_demo.figures import map_figure
 
         figure = map_figure(shown, colour_by=colour_by).update_layout(paper_bgcolor="white", width=_PNG_WIDTH)

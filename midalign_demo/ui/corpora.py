@@ -1,19 +1,24 @@
-"""What the tabs of maps and layers look at: midalign's own sentences, or a visitor's file; and the inputs for it."""
+"""What the tabs of maps and layers look at: midalign's own sentences, or a visitor's; and the inputs for it."""
 
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 
 import gradio as gr
 
 from midalign_demo import languages, parallel, sentences
+from midalign_demo.detection import detect
 from midalign_demo.errors import InputError
 
 DEFAULT_LANGUAGES = ("en", "de", "ru", "zh", "ar", "hi", "sw", "th", "cy", "am")
 DEFAULT_VARIANTS = ("base", "align")
 ALL_TOPICS = "all"
 MOST_SENTENCES = 3000  # over all languages; more would keep other visitors waiting
+
+MOST_ADDED, MOST_CHARACTERS = 40, 300  # of the sentences that a visitor types
+_TAGGED = re.compile(r"([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\s*:\s*(\S.*)")
 
 
 @lru_cache(maxsize=1)
@@ -37,12 +42,11 @@ def languages_dropdown(elem_id: str, **options) -> gr.Dropdown:
 
 
 def own_file(elem_id: str) -> gr.File:
-    """A visitor's own sentences, folded away at first."""
-    with gr.Accordion("Your own sentences", open=False):
-        return gr.File(
-            label="Parallel text: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
-            file_types=[".tsv", ".jsonl"], elem_id=elem_id,
-        )  # fmt: skip
+    """A visitor's own parallel sentences, which take the place of midalign's."""
+    return gr.File(
+        label="Parallel text instead of ours: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
+        file_types=[".tsv", ".jsonl"], elem_id=elem_id,
+    )  # fmt: skip
 
 
 def corpus_of(tags: list[str], topic: str = ALL_TOPICS, file: str | None = None) -> dict[str, list[str]]:
@@ -72,3 +76,29 @@ def corpus_of(tags: list[str], topic: str = ALL_TOPICS, file: str | None = None)
     if count > MOST_SENTENCES:
         raise InputError(f"sentences: {count} in all languages together; at most {MOST_SENTENCES} are allowed")
     return corpus
+
+
+def typed_sentences(text: str) -> list[tuple[str, str]]:
+    """Language and sentence of each line: `de: Guten Morgen`, or a sentence whose language is guessed.
+
+    Raises:
+        InputError: too many lines, or one that is too long.
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if len(lines) > MOST_ADDED:
+        raise InputError(f"your sentences: {len(lines)} lines; at most {MOST_ADDED} are allowed")
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MOST_CHARACTERS:
+            raise InputError(
+                f"your sentences: line {number} has {len(line)} characters; at most {MOST_CHARACTERS} are allowed"
+            )
+    return [_tagged(line) or (detect(line), line) for line in lines]
+
+
+def _tagged(line: str) -> tuple[str, str] | None:
+    match = _TAGGED.fullmatch(line)
+    try:
+        return (languages.normalize(match[1]), match[2]) if match else None
+    except InputError:  # a word with a colon, as in `PS: ..`
+        return None

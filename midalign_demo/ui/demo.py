@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 import gradio as gr
 
-from midalign_demo import bases, embedded
+from midalign_demo import bases, embedded, pages, projection
 from midalign_demo.ui import cards
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
@@ -67,6 +68,7 @@ def launch(
     """
     model = ModelHost(base, sources=sources, **options)
     model.start()
+    threading.Thread(target=_warm_up, args=(model,), name="warm-up", daemon=True).start()
     demo = build(model).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(
         server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True, quiet=True,
@@ -75,6 +77,12 @@ def launch(
     announce(share_url or local_url)
     sys.stdout.flush()
     demo.block_thread()
+
+
+def _warm_up(host: ModelHost) -> None:
+    """What the first UMAP would wait for; after the model, which people wait for first."""
+    if host.wait():
+        projection.warm_up()
 
 
 def theme() -> gr.themes.Base:
@@ -89,8 +97,8 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    """The style sheet of the cards and the page."""
-    return (files("midalign_demo") / "ui" / "style.css").read_text(encoding="utf-8")
+    """The style sheet of the cards, the map and the page."""
+    return (files("midalign_demo") / "ui" / "style.css").read_text(encoding="utf-8") + pages.style()
 
 
 def _status(host: ModelHost) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import gradio as gr
@@ -18,6 +18,7 @@ _INTRO = (
     "How often is a sentence's nearest neighbour in another language its translation? Layer by layer: low where the "
     "words go in, highest in the **middle**, low again where words come out."
 )
+_ORDERS = [("Script, then name", "script"), ("Name", "language"), ("Accuracy, best first", "accuracy")]
 
 
 class LayersTab:
@@ -32,22 +33,32 @@ class LayersTab:
         with gr.Row():
             tags = corpora.languages_dropdown("layers-languages", scale=3)
             score = gr.Dropdown(list(SCORES), value="cosine", label="Score", scale=1)
-        file = corpora.own_file("layers-file")
+        with gr.Accordion("Your own sentences", open=False):
+            file = corpora.own_file("layers-file")
         measure = gr.Button("Measure", variant="primary", elem_id="layers-measure")
         said = gr.HTML("", container=False, elem_id="layers-said")
         curve = gr.Plot(show_label=False, elem_id="layers-curve")
+        table = gr.HTML("", container=False, elem_id="layers-table")
+        with gr.Row(visible=False) as choices:
+            layer = gr.Slider(0, 64, value=0, step=1, label="Every pair of languages, at layer", elem_id="layers-layer")
+            order = gr.Dropdown(_ORDERS, value="script", label="Languages by", elem_id="layers-order")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
-                gr.Markdown("**Base**, every pair of languages at its best layer")
+                above_before = gr.HTML("", container=False, elem_id="layers-above-before")
                 before = gr.Plot(show_label=False, elem_id="layers-before")
             with gr.Column(min_width=320):
-                gr.Markdown("**Align**, every pair of languages at its best layer")
+                above_after = gr.HTML("", container=False, elem_id="layers-above-after")
                 after = gr.Plot(show_label=False, elem_id="layers-after")
-        table = gr.HTML("", container=False, elem_id="layers-table")
+        numbers = gr.HTML("", container=False, elem_id="layers-pairs")
+        measured = gr.State(None)  # {"languages": tags, "tables": by variant and layer}
+
+        at_a_layer = [above_before, before, above_after, after, numbers]
         measure.click(
-            self._measure, [tags, score, file], [said, curve, before, after, table], api_visibility="private",
-            **MODEL_QUEUE,
+            self._measure, [tags, score, file, order], [said, curve, table, measured, choices, layer, *at_a_layer],
+            api_visibility="private", **MODEL_QUEUE,
         )  # fmt: skip
+        gr.on([layer.input, order.input], _at_layer, [measured, layer, order], at_a_layer,
+              api_visibility="private", show_progress="hidden", trigger_mode="always_last")  # fmt: skip
         gr.api(self.layer_curve, api_name="layer_curve", **MODEL_QUEUE)
 
     def _measure(
@@ -55,21 +66,24 @@ class LayersTab:
         tags: list[str],
         score: str,
         file: str | None,
+        order: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
     ) -> tuple:
+        """What is said, the curve, its table, what was measured, the choices, the layer, and what is shown at it."""
         try:
             for stage in self._host.loading_stages():
                 progress(0, desc=stage)
             corpus = corpora.corpus_of(tags, file=file)
             tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, progress)
-            from midalign_demo.figures import heat_map, layer_curve
+            from midalign_demo.figures import layer_curve
 
-            measure = "en-x" if "en" in corpus else "all"
-            maps = [heat_map(by_layer[_best(by_layer)], list(corpus)) for by_layer in tables.values()]
-            maps += [None] * (2 - len(maps))
-            return "", layer_curve(tables, measure=measure), *maps, _table(tables)
+            measured = {"languages": list(corpus), "tables": tables}
+            best = _best(list(tables.values())[-1])
+            slider = gr.Slider(maximum=max(tables["base"]), value=best)
+            figure = layer_curve(tables, measure="en-x" if "en" in corpus else "all")
+            return "", figure, _table(tables), measured, gr.Row(visible=True), slider, *_at_layer(measured, best, order)
         except Exception as error:
-            return problems.notice_of(error, "Layers could not be measured"), *[gr.skip()] * 4
+            return problems.notice_of(error, "Layers could not be measured"), *[gr.skip()] * 10
 
     def _tables(
         self,
@@ -109,6 +123,50 @@ class LayersTab:
                 for variant, by_layer in tables.items()
             },
         }
+
+
+def _at_layer(measured: Mapping | None, layer: int, order: str) -> list:
+    """Of one layer, for the first two variants what stands above a heat map and the heat map; then their numbers."""
+    from midalign_demo.figures import heat_map
+
+    if measured is None:
+        return [gr.skip()] * 5
+    tags, shown = measured["languages"], []
+    tables = {variant: by_layer[int(layer)] for variant, by_layer in measured["tables"].items()}
+    for variant, table in tables.items():
+        english = "" if table["en-x"] is None else f"{table['en-x']:.2f} with English, "
+        shown += [
+            f"<p class='above'><b>{escape(variant)}</b>, layer {int(layer)}<br>"
+            f"translation found: {english}{table['all']:.2f} all pairs</p>",
+            heat_map(table, tags, order=order),
+        ]
+    shown += ["", None] * (2 - len(tables))
+    return [*shown, _pairs(tables, tags, order)]
+
+
+def _pairs(tables: Mapping[str, Mapping], tags: Sequence[str], order: str) -> str:
+    """The heat maps' numbers, for those who cannot see them; folded."""
+    from midalign_demo.figures import in_order, pair_accuracy
+
+    parts = []
+    for variant, table in tables.items():
+        ordered = in_order(table, tags, order)
+        head = "".join(f"<th scope='col'>{escape(tag)}</th>" for tag in ordered)
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(languages.name(one))}</th>"
+            + "".join(
+                f"<td>{'' if one == other else format(pair_accuracy(table, one, other), '.2f')}</td>"
+                for other in ordered
+            )
+            + "</tr>"
+            for one in ordered
+        )
+        parts.append(
+            f"<table class='figures'><caption>{escape(variant)}, every pair of languages</caption>"
+            f"<thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+    inside = f"<div class='scroll' tabindex='0'>{''.join(parts)}</div>"
+    return f"<details><summary>The same in numbers</summary>{inside}</details>"
 
 
 def _best(by_layer: dict[int, dict]) -> int:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import cached_property
 
 import gradio as gr
 
-from midalign_demo import languages, maps
+from midalign_demo import embedded, maps, pages, stored_map, variants
 from midalign_demo.errors import InputError
 from midalign_demo.projection import METHODS
 from midalign_demo.ui import corpora, problems
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
+from midalign_demo.ui.map_view import map_view
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
 
-SIDE_BY_SIDE, STRENGTH = "variants", "strength"
-_LOOKS = [("Base and align side by side", SIDE_BY_SIDE), ("Alignment strength, step by step", STRENGTH)]
+_SHOWS = [("Base and align", "variants"), ("Alignment strength", "strength"), ("Layer by layer", "layers")]
 _INTRO = (
-    "Each point is a sentence, placed by the model's middle layer and joined to its translations. Without alignment, "
-    "languages tend to be islands; with it, sentences meet by **meaning**. Pick *Alignment strength* and move the "
-    "slider to see it happen."
+    "Each point is a sentence, placed by what the model makes of it half-way through. Without alignment, languages "
+    "tend to be islands; with it, sentences meet by **meaning**. Point at one to see its translations, click it for "
+    "its nearest neighbours, or let *Alignment strength* play."
 )
+_MOST_FOR_UMAP = 6000  # points in all steps together, for which it takes a minute or two
+_ADDED = "added"  # a key beside the languages; no language has this tag
 
 
 class MapTab:
@@ -34,90 +36,114 @@ class MapTab:
     def _build(self) -> None:
         gr.Markdown(_INTRO)
         with gr.Row():
-            look = gr.Radio(_LOOKS, value=SIDE_BY_SIDE, label="Show", elem_id="map-look", scale=2)
+            show = gr.Radio(_SHOWS, value=_SHOWS[0][1], label="Show", elem_id="map-show", scale=2)
             method = gr.Radio(
                 [(name.upper(), name) for name in reversed(METHODS)], value="pca", label="Layout", scale=1,
-                info="PCA is there at once; UMAP shows neighbourhoods better and takes longer.", elem_id="map-method",
+                info="PCA takes a second; UMAP shows neighbourhoods better and takes longer.", elem_id="map-method",
             )  # fmt: skip
-            colour = gr.Radio(list(maps.COLOUR_BY), value=maps.COLOUR_BY[0], label="Colour", scale=1)
-        tags = corpora.languages_dropdown("map-languages")
-        with gr.Row():
             layer = gr.Slider(
-                0, 64, value=0, step=1, label="Layer", visible=False, elem_id="map-layer",
+                0, 64, value=0, step=1, label="Layer", visible=False, elem_id="map-layer", scale=1,
                 info="Meaning is in the middle; words go in below and come out above.",
             )  # fmt: skip
-            topic = gr.Dropdown([corpora.ALL_TOPICS, *dict.fromkeys(corpora.topics())], value=corpora.ALL_TOPICS,
-                                label="Sentences about", elem_id="map-topic")  # fmt: skip
-            dims = gr.Radio([2, 3], value=2, label="Dimensions")
-        file = corpora.own_file("map-file")
+        with gr.Accordion("Languages, topic, dimensions", open=False):
+            tags = corpora.languages_dropdown("map-languages")
+            with gr.Row():
+                topic = gr.Dropdown([corpora.ALL_TOPICS, *dict.fromkeys(corpora.topics())], value=corpora.ALL_TOPICS,
+                                    label="Sentences about", elem_id="map-topic")  # fmt: skip
+                dims = gr.Radio([2, 3], value=2, label="Dimensions", elem_id="map-dims")
+        with gr.Accordion("Your own sentences", open=False, elem_id="map-own"):
+            typed = gr.Textbox(
+                label="Sentences to add to the map, one a line", lines=3, max_lines=8, elem_id="map-typed",
+                info="With a language tag in front, or the language is guessed.",
+                placeholder="de: Guten Morgen, wie geht es dir?",
+            )  # fmt: skip
+            file = corpora.own_file("map-file")
         draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
         said = gr.HTML("", elem_id="map-said", container=False)
-        plot = gr.Plot(show_label=False, elem_id="map-plot")
-        table = gr.HTML("", elem_id="map-table", container=False)
+        view = map_view(self._first_map, "map-view")
 
-        inputs = [look, method, colour, tags, layer, topic, dims, file]
-        outputs = [said, plot, table, layer]
+        inputs = [show, method, tags, layer, topic, dims, typed, file]
+        outputs = [said, view, layer]
         wired = {"api_visibility": "private", **MODEL_QUEUE}
-        gr.on([draw.click, layer.release, method.input, colour.input, look.input, dims.input, topic.input],
+        gr.on([draw.click, layer.release, method.input, show.input, dims.input, topic.input],
               self._draw, inputs, outputs, **wired)  # fmt: skip
         gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
 
+    def _first_map(self) -> str:
+        """The stored map, if it is one of the adapter in force."""
+        shipped = variants.shipped_sources(embedded.NAME, FIRST_TASK)
+        in_force = self._host.base == embedded.NAME and self._host.sources(FIRST_TASK).get("align") == shipped["align"]
+        return self._stored if in_force else ""
+
+    @cached_property
+    def _stored(self) -> str:
+        shown = stored_map.read()
+        if shown is None:
+            return ""
+        note = (
+            f"Stored map of {len(shown.languages)} languages at layer {shown.slices[0].layer}, made from the shipped "
+            f"adapter by {stored_map.COMMAND}. Draw one of your own choice above."
+        )
+        return pages.as_json(pages.map_document(shown, show="strength", note=note))
+
     def _draw(
         self,
-        look: str,
+        show: str,
         method: str,
-        colour: str,
         tags: list[str],
         layer: int,
         topic: str,
         dims: int,
+        typed: str,
         file: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
     ) -> tuple:
-        """What is said above the map, the map, its table, and the layer's slider."""
+        """What is said above the map, the map, and the layer's slider."""
         try:
+            added = corpora.typed_sentences(typed)
+            corpus = corpora.corpus_of(tags, topic, file)
             for stage in self._host.loading_stages():
                 progress(0, desc=stage)
             base = self._host.engine_for(FIRST_TASK).base
             chosen = int(layer) or base.middle_layer
-            corpus = corpora.corpus_of(tags, topic, file)
-            shown = self._map(corpus, look, method=method, dims=int(dims), layer=chosen, progress=progress)
-            from midalign_demo.figures import map_figure, strength_figure
-
-            if look == STRENGTH:
-                figure = strength_figure(shown, colour_by=colour, frames=False)
-            else:
-                figure = map_figure(shown, colour_by=colour)
-            slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=True)
-            return "", figure, _table(shown), slider
+            shown = self._map(
+                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, progress=progress
+            )  # fmt: skip
+            slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=show != "layers")
+            return "", pages.as_json(pages.map_document(shown, show=show)), slider
         except Exception as error:
-            return problems.notice_of(error, "A map could not be drawn"), *[gr.skip()] * 3
+            return problems.notice_of(error, "A map could not be drawn"), gr.skip(), gr.skip()
 
     def _map(
         self,
         corpus: dict[str, list[str]],
-        look: str,
+        show: str,
         *,
         method: str,
         dims: int,
-        layer: int,
-        variants: Sequence[str] = corpora.DEFAULT_VARIANTS,
+        layer: int | None,
+        asked: Sequence[str] = corpora.DEFAULT_VARIANTS,
         centre: bool = False,
+        added: Sequence[tuple[str, str]] = (),
         progress: gr.Progress | None = None,
     ) -> maps.EmbeddingMap:
         engine = self._host.engine_for(FIRST_TASK)
-        if look == STRENGTH:
-            if "align" not in engine.adapters.names:
-                raise InputError(f"strength: there is no alignment adapter for {self._host.base}")
-            views = maps.strength_views(engine, layer=layer)
-        else:
-            offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
-            views = maps.variant_views(engine, offered, FIRST_TASK, layer)
-        found = self._store.get_each(engine, corpus, [view.weights for view in views], progress=progress)
-        rows = [at_layer[view.layer] for view, at_layer in zip(views, found, strict=True)]
+        offered = [name for name in asked if name in engine.variants(FIRST_TASK)]
+        views = maps.views_for(show, engine, offered, FIRST_TASK, layer)
+        count = len(views) * (sum(map(len, corpus.values())) + len(added))
+        if method == "umap" and count > _MOST_FOR_UMAP:
+            raise InputError(
+                f"UMAP: {count} points in all steps together; at most {_MOST_FOR_UMAP} are laid out here. "
+                "Choose PCA, or fewer languages or sentences"
+            )
+        texts = {**corpus, _ADDED: [sentence for _, sentence in added]} if added else corpus
+        weights = {tuple(sorted(view.weights.items())): view.weights for view in views}
+        each = self._store.get_each(engine, texts, list(weights.values()), progress=progress)
+        found = dict(zip(weights, each, strict=True))
+        rows = [found[tuple(sorted(view.weights.items()))][view.layer] for view in views]
         if progress:
-            progress(0.99, desc=f"Laying out {sum(map(len, corpus.values()))} points ({method.upper()})")
-        return maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre)
+            progress(0.99, desc=f"Laying out {len(rows[0])} points ({method.upper()})")
+        return maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
 
     def embedding_map(
         self,
@@ -127,47 +153,21 @@ class MapTab:
         method: str = "pca",
         dims: int = 2,
         topic: str = corpora.ALL_TOPICS,
-        strength: bool = False,
+        show: str = "variants",
         centre: bool = False,
+        sentences: str = "",
     ) -> dict:
-        """The map of midalign's own sentences, as `midalign map --output FILE.json` writes it."""
+        """The map of midalign's own sentences, as `midalign map --output FILE.json` writes it.
+
+        `sentences` are more to show, one a line, such as `de: Guten Morgen`.
+        """
         with problems.told_to_the_caller():
-            self._host.wait()
-            base = self._host.engine.base
-            checked = base.middle_layer if layer is None else base.check_layer(layer)
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES), topic)
+            added = corpora.typed_sentences(sentences)
+            self._host.wait()
             chosen = variants or list(corpora.DEFAULT_VARIANTS)
             for name in chosen:
                 self._host.engine.adapters_of(name, FIRST_TASK)
-            look = STRENGTH if strength else SIDE_BY_SIDE
             return self._map(
-                corpus, look, method=method, dims=dims, layer=checked, variants=chosen, centre=centre
+                corpus, show, method=method, dims=dims, layer=layer, asked=chosen, centre=centre, added=added
             ).to_dict()  # fmt: skip
-
-
-def _table(shown: maps.EmbeddingMap) -> str:
-    """What the map shows, for those who cannot see it: accuracy, and what each language's sentences are nearest to."""
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(part.label)}</th><td>{part.layer}</td>"
-        f"<td>{_number(part.retrieval['en-x'])}</td><td>{_number(part.retrieval['all'])}</td>"
-        f"<td>{_met(shown, part):.2f}</td></tr>"
-        for part in shown.slices
-    )
-    names = ", ".join(languages.name(tag) for tag in shown.languages)
-    return (
-        f'<table class="figures"><caption>{len(set(shown.meaning))} sentences in {escape(names)}. Measured in the '
-        "original space, not in the picture.</caption><thead><tr><th>variant</th><th>layer</th>"
-        "<th>translation found, pairs with English</th><th>translation found, all pairs</th>"
-        "<th>nearest neighbour is a translation</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
-
-
-def _met(shown: maps.EmbeddingMap, part) -> float:
-    """How many points have a translation of theirs as the nearest of all points."""
-    nearest = part.neighbours[:, 0]
-    return sum(shown.meaning[at] == shown.meaning[other] for at, other in enumerate(nearest)) / len(nearest)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

@@ -40,6 +40,7 @@ class EmbeddingStore:
         """
         from midalign_demo.middle import embed  # torch takes seconds to import
 
+        weights = {name: weight for name, weight in weights.items() if weight}
         keys = {tag: (tuple(sorted(weights.items())), tuple(lines)) for tag, lines in corpus.items()}
         with self._lock:
             found = {tag: self._kept[key] for tag, key in keys.items() if key in self._kept}

@@ -1,0 +1,328 @@
+/* The interactive map: one implementation for the page of `midalign map` and for the app's tab.
+
+midalignMap(root, {plotly, page}) builds it inside an element and gives {show(document)}.
+plotly: gives a promise of Plotly. page: of a document's JSON gives a promise of its page's HTML; or is absent.
+Whatever people wrote gets into the page as text nodes, never as HTML. */
+
+const STEP_MS = 800, REST_MS = 350;
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && typeof value === "boolean") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function save(name, type, text) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function asTable(map) {
+  const cell = (text) => String(text).replace(/[\t\r\n]+/g, " ");
+  const axes = ["x", "y", "z"].slice(0, map.dims);
+  const head = map.slices.flatMap((part) => axes.map((axis) => `${axis} ${part.label} layer ${part.layer}`));
+  const rows = map.sentences.map((text, point) => [
+    map.languages[map.language[point]], map.meaning[point] + 1, text, ...map.slices.flatMap((part) => part.coordinates[point]),
+  ]);
+  return [["language", "meaning", "sentence", ...head], ...rows].map((row) => row.map(cell).join("\t") + "\n").join("");
+}
+
+function midalignMap(root, { plotly, page }) {
+  let doc = null, known = null, state = null, Plotly = null, playing = null, parts = {};
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+  function sentence(point, tag = "span") {
+    const language = doc.languages[doc.map.language[point]];
+    return make(tag, { lang: language.tag, dir: "auto", class: "mm-sentence" }, doc.map.sentences[point]);
+  }
+
+  function languageOf(point) {
+    return doc.languages[doc.map.language[point]].name;
+  }
+
+  /* Nearest neighbours of a point in a slice, best first; `item` makes an entry of what belongs in it. */
+  function neighbours(part, point, item) {
+    return part.neighbours[point].map((other, rank) => {
+      const same = doc.map.meaning[other] === doc.map.meaning[point];
+      const mark = make("span", { class: same ? "mm-yes" : "mm-no" }, same ? "✓" : "✗");
+      mark.append(make("span", { class: "mm-spoken" }, same ? " a translation" : " not a translation"));
+      return item(other, [mark, ` ${part.cosines[point][rank].toFixed(2)} `, make("b", {}, languageOf(other)), " ", sentence(other)]);
+    });
+  }
+
+  function facts(point) {
+    const english = known.english.get(doc.map.meaning[point]);
+    const own = point >= known.parallel ? " · your sentence" : "";
+    const lines = [make("b", {}, languageOf(point) + own), sentence(point, "div")];
+    if (english !== undefined && doc.map.sentences[point] !== english) lines.push(make("i", { lang: "en" }, english));
+    return lines;
+  }
+
+  // What is drawn
+
+  function width() {
+    return Math.floor(parts.plot.clientWidth);
+  }
+
+  async function draw() {
+    if (!width()) return; // in a hidden tab; drawn when it has a size
+    const config = {
+      displaylogo: false, responsive: false, displayModeBar: doc.map.dims === 3 || !window.matchMedia("(pointer: coarse)").matches,
+    };
+    const fresh = !parts.plot.on;
+    parts.drawnAt = width();
+    await Plotly.react(parts.plot, tracesOf(doc, known, state), layoutOf(doc, known, state, width()), config);
+    if (!fresh) return;
+    parts.plot.on("plotly_hover", (event) => pointAt(event.points[0]?.customdata, event));
+    parts.plot.on("plotly_unhover", () => pointAt(null));
+    parts.plot.on("plotly_click", (event) => select(event.points[0]?.customdata ?? null));
+  }
+
+  async function drawThreads() {
+    const { shown } = visibility(doc, known, state), found = threads(doc, known, state, shown);
+    const places = parts.plot.data.flatMap((trace, at) => (trace.meta === "thread" ? [at] : []));
+    const change = Object.fromEntries(Object.keys(found[0]).map((axis) => [axis, found.map((one) => one[axis])]));
+    await Plotly.restyle(parts.plot, change, places);
+  }
+
+  function pointAt(point, event) {
+    point = typeof point === "number" ? point : null;
+    if (point === state.hovered || playing) return;
+    state.hovered = point;
+    drawThreads();
+    parts.tip.hidden = point === null;
+    if (point === null) return;
+    const panel = slicesOf(doc, state)[Math.max(0, event.points[0].curveNumber * slicesOf(doc, state).length / parts.plot.data.length | 0)];
+    const list = make("ol", {}, ...neighbours(panel.part, point, (_, content) => make("li", {}, ...content)));
+    parts.tip.replaceChildren(...facts(point), make("div", { class: "mm-quiet" }, "Nearest in the original space (cosine)"), list);
+    const frame = parts.plot.getBoundingClientRect(), box = event.points[0].bbox;
+    const x = event.event?.clientX !== undefined ? event.event.clientX - frame.left : box.x1;
+    const y = event.event?.clientY !== undefined ? event.event.clientY - frame.top : box.y1;
+    const left = x + 16 + parts.tip.offsetWidth < frame.width ? x + 16 : Math.max(0, x - 16 - parts.tip.offsetWidth);
+    parts.tip.style.left = `${Math.min(left, Math.max(0, frame.width - parts.tip.offsetWidth))}px`;
+    parts.tip.style.top = `${Math.max(0, y + 12)}px`;
+  }
+
+  // Steps: alignment strengths, or layers
+
+  async function go(step, moving) {
+    state.step = step;
+    parts.range.value = step;
+    tellStep();
+    if (!moving || still.matches || !parts.plot.data) await draw();
+    else {
+      const traces = tracesOf(doc, known, state), motion = { duration: STEP_MS, easing: "cubic-in-out" };
+      const places = traces.map(({ x, y, z }) => (z ? { x, y, z } : { x, y }));
+      const { annotations } = layoutOf(doc, known, state, width());
+      await Plotly.animate(parts.plot, { data: places, traces: places.map((_, at) => at), layout: { annotations } },
+        { mode: "immediate", transition: motion, frame: { duration: STEP_MS, redraw: true } }).catch(() => {}); // overtaken
+    }
+    fillPanel();
+    fillTable();
+  }
+
+  function stop() {
+    playing = null;
+    parts.play.replaceChildren("▶ Play");
+  }
+
+  async function play() {
+    if (playing) return stop();
+    const mine = playing = {}, last = doc.looks[state.look].step_names.length - 1;
+    parts.play.replaceChildren("❚❚ Pause");
+    pointAt(null);
+    if (state.step === last) await go(0, false);
+    while (playing === mine && state.step < last) {
+      await new Promise((resolve) => setTimeout(resolve, still.matches ? STEP_MS : REST_MS));
+      if (playing === mine) await go(state.step + 1, true);
+    }
+    if (playing === mine) stop();
+  }
+
+  function tellStep() {
+    const look = doc.looks[state.look], name = look.step_names[state.step] ?? "";
+    parts.stepName.replaceChildren(`${look.step_label} ${name}`);
+    parts.range.setAttribute("aria-valuetext", `${look.step_label} ${name}`);
+  }
+
+  // Controls
+
+  function changeLook(number) {
+    stop();
+    Object.assign(state, { look: number, step: 0, hovered: null });
+    const look = doc.looks[number];
+    parts.looks.forEach((button, at) => button.setAttribute("aria-pressed", String(at === number)));
+    parts.steps.hidden = look.step_names.length < 2;
+    parts.range.max = Math.max(0, look.step_names.length - 1);
+    refresh();
+    go(0, false);
+  }
+
+  function refresh() {
+    stop();
+    const { shown, found } = visibility(doc, known, state), count = shown.filter(Boolean).length;
+    const matching = state.find.trim() ? `; ${found.size} sentences match` : "";
+    parts.count.replaceChildren(`${count} of ${shown.length} points shown${matching}`);
+    fillTable();
+    return draw();
+  }
+
+  function fillLegend() {
+    const groups = doc.colourings[state.colour], off = state.off[state.colour];
+    const chips = groups.map((group, number) => {
+      const box = make("input", { type: "checkbox", checked: !off.has(number), onchange: () => {
+        if (box.checked) off.delete(number); else off.add(number);
+        refresh();
+      } });
+      const shape = { circle: "●", diamond: "◆", square: "■", cross: "✚", x: "✖", star: "★",
+        "circle-open": "○", "diamond-open": "◇", "square-open": "□" }[group.symbol];
+      const swatch = make("span", { class: "mm-swatch", style: `color: ${group.colour}`, "aria-hidden": "true" }, shape);
+      return make("label", { class: "mm-chip" }, box, swatch, make("span", { dir: "auto" }, group.name));
+    });
+    const all = (on) => make("button", { type: "button", onclick: () => {
+      off.clear();
+      if (!on) groups.forEach((_, number) => off.add(number));
+      fillLegend();
+      refresh();
+    } }, on ? "All" : "None");
+    parts.legend.replaceChildren(make("legend", {}, `Show by ${state.colour}`), all(true), all(false), ...chips);
+  }
+
+  function fillSentences(language) {
+    const entries = doc.map.sentences.flatMap((text, point) =>
+      (doc.map.language[point] === language ? [make("option", { value: point }, text)] : []));
+    parts.sentence.replaceChildren(make("option", { value: "" }, "choose one"), ...entries);
+  }
+
+  function select(point) {
+    state.selected = point;
+    if (point !== null) {
+      parts.language.value = doc.map.language[point];
+      fillSentences(doc.map.language[point]);
+      parts.sentence.value = point;
+    }
+    fillPanel();
+    return draw();
+  }
+
+  function fillPanel() {
+    if (state.selected === null) {
+      parts.panel.replaceChildren(make("p", { class: "mm-quiet" },
+        "Click a point, or choose a sentence here, to see its nearest neighbours."));
+      return;
+    }
+    const point = state.selected, panels = slicesOf(doc, state);
+    const lists = panels.map(({ title, part }, at) => {
+      const items = neighbours(part, point, (other, content) =>
+        make("li", {}, make("button", { type: "button", onclick: () => select(other) }, ...content)));
+      const ring = ["○", "□", "◇"][at % RINGS.length];
+      return make("div", {}, make("h4", {}, make("span", { class: "mm-ring", "aria-hidden": "true" }, ring),
+        ` Nearest in ${title ?? part.label}, layer ${part.layer}`), make("ol", {}, ...items));
+    });
+    const close = make("button", { type: "button", onclick: () => { select(null); parts.sentence.value = ""; } }, "Clear");
+    parts.panel.replaceChildren(make("div", { class: "mm-chosen" }, ...facts(point), " ", close),
+      make("p", { class: "mm-quiet" }, "By cosine in the original space, not in the picture; ✓ marks translations. Marked in every map shown."),
+      make("div", { class: "mm-lists" }, ...lists));
+  }
+
+  function fillTable() {
+    const tags = languagesShown(doc, known, state), look = doc.looks[state.look];
+    const row = (title, part) => {
+      const { all, english } = accuracyOf(part, tags);
+      const met = part.neighbours.slice(0, known.parallel).map((near, point) => doc.map.meaning[near[0]] === doc.map.meaning[point]);
+      const share = met.filter(Boolean).length / met.length;
+      return make("tr", {}, make("th", { scope: "row" }, title),
+        ...[part.layer, number(english), number(all), share.toFixed(2)].map((text) => make("td", {}, String(text))));
+    };
+    const rows = look.panels.flatMap((panel) => panel.steps.map((at) => {
+      const part = doc.map.slices[at];
+      return row(panel.steps.length > 1 ? part.label : panel.title ?? part.label, part);
+    }));
+    const meanings = known.pointsOf.size - doc.map.added, head = ["variant", "layer", "translation found, pairs with English",
+      "translation found, all pairs", "nearest of all is a translation"];
+    parts.table.replaceChildren(
+      make("caption", {}, `${meanings} sentences in ${tags.length} languages (${tags.join(", ")}). Retrieval accuracy in the `
+        + `original space: how often the nearest sentence in the other language is the translation. Chance is ${(1 / meanings).toFixed(2)}.`),
+      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
+      make("tbody", {}, ...rows));
+  }
+
+  function picture() {
+    const layout = layoutOf(doc, known, { ...state }, 1200), dark = "#1f2430";
+    layout.annotations.forEach((title) => { title.font = { ...title.font, color: dark }; });
+    Object.assign(layout, { paper_bgcolor: "#fff", showlegend: true, height: layout.height + 120,
+      legend: { orientation: "h", y: -0.02, font: { color: dark }, itemsizing: "constant" }, margin: { l: 12, r: 12, t: 10, b: 110 } });
+    return Plotly.downloadImage({ data: tracesOf(doc, known, state), layout }, { format: "png", filename: "midalign-map", width: 1200, height: layout.height, scale: 2 });
+  }
+
+  function build() {
+    const chooser = (label, options, onchange) => {
+      const menu = make("select", { onchange: () => onchange(menu.value) }, ...options.map(([value, text]) => make("option", { value }, text)));
+      return { menu, field: make("label", { class: "mm-field" }, label, menu) };
+    };
+    const colour = chooser("Colour by", Object.keys(doc.colourings).map((name) => [name, name]), (value) => {
+      state.colour = value;
+      fillLegend();
+      refresh();
+    });
+    colour.menu.value = state.colour;
+    const language = chooser("Language", doc.languages.map(({ name }, at) => [at, name]), (value) => fillSentences(Number(value)));
+    const choice = chooser("Sentence", [], (value) => select(value === "" ? null : Number(value)));
+    const find = make("input", { type: "search", placeholder: "word in any language", value: state.find, oninput: () => { state.find = find.value; refresh(); } });
+    const lines = make("input", { type: "checkbox", checked: state.lines, onchange: () => { state.lines = lines.checked; refresh(); } });
+    parts = {
+      looks: doc.looks.map((look, at) => make("button", { type: "button", onclick: () => changeLook(at) }, look.name)),
+      play: make("button", { type: "button", class: "mm-play", onclick: play }),
+      range: make("input", { type: "range", min: 0, step: 1, oninput: () => { stop(); go(Number(parts.range.value), true); } }),
+      stepName: make("output", {}), steps: make("div", { class: "mm-steps" }),
+      plot: make("div", { class: "mm-plot", role: "group", "aria-label": "Map of sentences; the table and the list of sentences below say the same" }),
+      tip: make("div", { class: "mm-tip", role: "tooltip", hidden: true }),
+      legend: make("fieldset", { class: "mm-legend" }), count: make("p", { class: "mm-quiet mm-count", role: "status" }),
+      language: language.menu, sentence: choice.menu, panel: make("section", { class: "mm-panel", "aria-live": "polite", "aria-label": "Nearest neighbours" }),
+      table: make("table", { class: "mm-table" }),
+    };
+    parts.range.setAttribute("aria-label", "Step");
+    parts.steps.append(parts.play, parts.range, parts.stepName);
+    const download = (label, onclick) => make("button", { type: "button", onclick }, label);
+    const downloads = [download("PNG", picture), download("JSON", () => save("midalign-map.json", "application/json", JSON.stringify(doc.map))),
+      download("TSV", () => save("midalign-map.tsv", "text/tab-separated-values", asTable(doc.map)))];
+    if (page) downloads.splice(1, 0, download("HTML", async () => {
+      const text = JSON.stringify(doc).replaceAll("<", "\\u003c");
+      save("midalign-map.html", "text/html", await page(text));
+    }));
+    const note = doc.note ? [make("p", { class: "mm-note" }, doc.note)] : [];
+    root.replaceChildren(make("div", { class: "mm" }, ...note,
+      make("div", { class: "mm-bar" }, ...(doc.looks.length > 1 ? [make("div", { class: "mm-looks", role: "group", "aria-label": "Show" }, ...parts.looks)] : []),
+        colour.field, make("label", { class: "mm-field" }, "Find", find), make("label", { class: "mm-chip" }, lines, "lines between all translations")),
+      parts.steps, make("div", { class: "mm-stage" }, parts.plot, parts.tip), parts.legend, parts.count,
+      make("div", { class: "mm-bar" }, language.field, choice.field), parts.panel,
+      make("div", { class: "mm-scroll", tabindex: 0, role: "group", "aria-label": "Table of retrieval accuracy" }, parts.table),
+      make("div", { class: "mm-bar mm-downloads" }, "Download", ...downloads)));
+    fillSentences(0);
+    fillLegend();
+    fillPanel();
+    new ResizeObserver(() => { if (width() && width() !== parts.drawnAt) draw(); }).observe(parts.plot);
+  }
+
+  return {
+    async show(given) {
+      Plotly = await plotly();
+      if (playing) stop();
+      if (parts.plot) Plotly.purge(parts.plot);
+      const before = doc && doc.map.sentences.join() === given.map.sentences.join() ? state : null;
+      doc = given;
+      known = prepared(doc);
+      const nothing = Object.fromEntries(Object.keys(doc.colourings).map((name) => [name, new Set()]));
+      state = { look: 0, step: 0, colour: doc.colour_by, off: nothing, find: "", lines: doc.map.sentences.length <= 100, selected: null, ...before, hovered: null };
+      build();
+      if (state.selected !== null) select(state.selected);
+      changeLook(Math.min(state.look, doc.looks.length - 1));
+    },
+  };
+}
