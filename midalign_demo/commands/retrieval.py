@@ -33,6 +33,19 @@ def add(commands) -> None:
 
 
 def retrieval(arguments: argparse.Namespace) -> None:
+    result = document(arguments)
+    if arguments.json:
+        options.print_json(result)
+    else:
+        _print_table(result, arguments.score)
+
+
+def document(arguments: argparse.Namespace) -> dict:
+    """What the command prints with `--json`; docs/formats.md describes it.
+
+    Raises:
+        InputError: an option that does not fit the base, its adapters or the text.
+    """
     tags = [languages.normalize(tag) for tag in arguments.languages] if arguments.languages else None
     last = arguments.first + arguments.limit - 1 if arguments.limit else None
     corpus = read_parallel(arguments.path, tags, first=arguments.first, last=last)
@@ -46,9 +59,10 @@ def retrieval(arguments: argparse.Namespace) -> None:
     layers = _layers(arguments.layers, engine.base)
     sentences = [line for lines in corpus.values() for line in lines]
     n = len(sentences) // len(corpus)
-    result: dict = {"n": n, "languages": list(corpus), "variants": {}}
+    in_force = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
+    result: dict = {"n": n, "languages": list(corpus), "adapters": in_force, "variants": {}}
     for variant in variants:
-        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
+        with engine.adapters.under(in_force[variant]):
             rows = embed(
                 engine.base, sentences, layers=layers, include_bos=arguments.include_bos, progress=progress_bar(variant)
             )
@@ -61,19 +75,22 @@ def retrieval(arguments: argparse.Namespace) -> None:
             for layer in layers
         }
         result["variants"][variant] = {"layers": tables}
-    if arguments.json:
-        options.print_json(result)
-        return
-    print(f"{n} sentences in {', '.join(corpus)}; {arguments.score}; * marks each variant's best layer")
+    return result
+
+
+def _print_table(result: dict, score: str) -> None:
+    variants = list(result["variants"])
+    layers = list(result["variants"][variants[0]]["layers"])
+    print(f"{result['n']} sentences in {', '.join(result['languages'])}; {score}; * marks each variant's best layer")
     print(f"{'layer':>5}" + "".join(f"{variant + ' en-x':>14}{variant + ' all':>14}" for variant in variants))
     best = {
-        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][str(layer)]["all"])
+        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][layer]["all"])
         for variant in variants
     }
     for layer in layers:
         line = f"{layer:>5}"
         for variant in variants:
-            table = result["variants"][variant]["layers"][str(layer)]
+            table = result["variants"][variant]["layers"][layer]
             english = "-" if table["en-x"] is None else f"{table['en-x']:.3f}"
             line += f"{english:>14}{table['all']:>13.3f}" + ("*" if layer == best[variant] else " ")
         print(line.rstrip())
