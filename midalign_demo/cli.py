@@ -7,7 +7,7 @@ import sys
 
 from midalign_demo import __version__, bases, embedded, published
 from midalign_demo.commandline import Parser, positive, report, run
-from midalign_demo.commands import adapters, compare, evaluate, options, retrieval
+from midalign_demo.commands import adapters, compare, evaluate, options, results, retrieval
 from midalign_demo.commands import map as map_command
 
 
@@ -28,7 +28,7 @@ def _parser() -> Parser:
     demo.add_argument("--share", action="store_true", help="make a public link through Gradio's relay")
     options.add_model(demo)
 
-    for module in (compare, evaluate, retrieval, map_command, adapters):
+    for module in (compare, evaluate, retrieval, map_command, results, adapters):
         module.add(commands)
 
     base = options.command(commands, "bases", _bases, "list bases, or prepare the embedded one")
