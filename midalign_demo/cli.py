@@ -8,7 +8,7 @@ from functools import cache
 
 from midalign_demo import __version__, bases, embedded, published
 from midalign_demo.commandline import Parser, positive, report, run
-from midalign_demo.commands import adapters, compare, evaluate, export_encoder, options, retrieval, space
+from midalign_demo.commands import adapters, compare, evaluate, export_encoder, options, results, retrieval, space
 from midalign_demo.commands import map as map_command
 
 
@@ -29,7 +29,7 @@ def _parser() -> Parser:
     demo.add_argument("--share", action="store_true", help="make a public link through Gradio's relay")
     options.add_model(demo)
 
-    for module in (compare, evaluate, retrieval, map_command, export_encoder, adapters, space):
+    for module in (compare, evaluate, retrieval, map_command, results, export_encoder, adapters, space):
         module.add(commands)
 
     base = options.command(commands, "bases", _bases, "list bases, or prepare the embedded one")

@@ -8,6 +8,7 @@ from typing import Any
 
 from midalign_demo import hub_data, parallel
 from midalign_demo.errors import InputError
+from midalign_demo.languages import normalize
 from midalign_demo.tasks import json_generation, json_readers, slot_filling, slot_readers, translation
 from midalign_demo.tasks.question import Example
 
@@ -19,6 +20,7 @@ def read_examples(
     language: str | None = None,
     target: str | None = None,
     slots: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
     split: str | None = None,
     first: int = 1,
     limit: int | None = None,
@@ -30,11 +32,12 @@ def read_examples(
         language: only this language (for a file that names none, its language); of a translation, the source.
         target: of a translation; may be `en` with `language` None: every other language into it.
         slots: those listed in the prompts of slot filling; default: those in the data.
+        languages: only these languages; of translations, the sources. The slots listed stay those of all the data.
         split: see `midalign_demo.tasks.slot_readers.split_of`; slot filling only.
         first, limit: of each language only so many examples, from this one on, counted from 1.
 
     Raises:
-        InputError: nothing there, a form that does not fit, or no example left.
+        InputError: nothing there, a form that does not fit, a language without an example, or no example left.
     """
     if task == slot_filling.NAME:
         examples = _commands(path, language, slots, split)
@@ -42,6 +45,8 @@ def read_examples(
         examples = _translations(path, language, target)
     else:
         examples = _documents(path, language)
+    if languages is not None:
+        examples = _only(examples, [normalize(tag) for tag in languages], path)
     seen: dict[Any, int] = {}
     kept = []
     for example in examples:
@@ -52,6 +57,14 @@ def read_examples(
     if not kept:
         raise InputError(f"{path}: no example left of {len(examples)}, in {_languages_in(seen) or 'no language'}")
     return kept
+
+
+def _only(examples: list[Example], tags: Sequence[str], path: str | Path) -> list[Example]:
+    present = {example.question.language for example in examples}
+    missing = [tag for tag in tags if tag not in present]
+    if missing:
+        raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(present))}")
+    return [example for example in examples if example.question.language in tags]
 
 
 def _languages_in(groups: Mapping[tuple, int]) -> str:

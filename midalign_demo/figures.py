@@ -23,7 +23,7 @@ ORDERS = ("script", "language", "accuracy")  # of a heat map's languages
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 SYMBOLS = ("circle", "diamond", "square", "cross", "x", "circle-open", "diamond-open", "square-open")  # 3-D has these
 INK = "#7b8290"  # equally far from white and from black
-_RULE = "rgba(123, 130, 144, .35)"
+RULE = "rgba(123, 130, 144, .35)"
 _CLEAR = "rgba(0, 0, 0, 0)"
 _COLUMNS = 2  # a phone has room for two maps side by side
 _PANEL_HEIGHT = 340
@@ -168,14 +168,14 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
             )  # fmt: skip
         )
     pairs = {"all": "all pairs", "en-x": "pairs with English"}[measure]
-    axis = {"gridcolor": _RULE, "zeroline": False, "fixedrange": True}
+    axis = {"gridcolor": RULE, "zeroline": False, "fixedrange": True}
     shown = sorted({int(layer) for by_layer in tables.values() for layer in by_layer})
     step = max(1, round((shown[-1] - shown[0]) / 9))
     figure.update_xaxes(
         title="layer", range=[shown[0] - 0.5, shown[-1] + 0.5], tick0=0, dtick=step, tickangle=0, **axis
     )
     figure.update_yaxes(title=f"retrieval accuracy, {pairs}", range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1], **axis)
-    _finish(figure, 300, {"l": 56, "r": 16, "t": 24, "b": 84})
+    finish(figure, 300, {"l": 56, "r": 16, "t": 24, "b": 84})
     figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
     return figure
 
@@ -250,7 +250,7 @@ def heat_map(table: Mapping, tags: Sequence[str], *, order: str = "script") -> g
     ticks = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "", "tickfont": {"size": size}}
     figure.update_xaxes(type="category", tickangle=-90, **ticks)  # Plotly leaves out those for which it has no room
     figure.update_yaxes(tickvals=places, ticktext=names, autorange="reversed", automargin=True, **ticks)
-    _finish(figure, max(200, (18 if len(places) <= 20 else 13) * len(places)), {"l": 8, "r": 8, "t": 8, "b": 100})
+    finish(figure, max(200, (18 if len(places) <= 20 else 13) * len(places)), {"l": 8, "r": 8, "t": 8, "b": 100})
     return figure
 
 
@@ -260,7 +260,7 @@ def _traces(shown: EmbeddingMap, part: Slice, coloured: Sequence[Group], *, lege
     n = len(shown.sentences)
     lines = make(
         **_place(_spokes(shown, part)), mode="lines", hoverinfo="skip",
-        line={"color": _RULE if shown.dims == 2 else INK, "width": 1},  # WebGL draws no translucent lines
+        line={"color": RULE if shown.dims == 2 else INK, "width": 1},  # WebGL draws no translucent lines
         name="translations", legendgroup="translations", showlegend=legend,
         visible=True if n <= _MANY_POINTS else "legendonly",
     )  # fmt: skip
@@ -312,7 +312,7 @@ def _finish_map(figure: go.Figure, shown: EmbeddingMap, coloured: Sequence[Group
         }
         figure.update_scenes(**axes, aspectmode="cube", dragmode="orbit", bgcolor=_CLEAR, camera=_CAMERA)
     else:
-        frame = {**box, "showline": True, "mirror": True, "linecolor": _RULE, "automargin": False}
+        frame = {**box, "showline": True, "mirror": True, "linecolor": RULE, "automargin": False}
         figure.update_xaxes(range=ranges[0], **frame)
         figure.update_yaxes(range=ranges[1], **frame)
     meanings = len(set(shown.meaning)) - shown.added
@@ -322,7 +322,7 @@ def _finish_map(figure: go.Figure, shown: EmbeddingMap, coloured: Sequence[Group
         showarrow=False, font={"size": 11},
     )  # fmt: skip
     above, legend = 24, _LEGEND_ROW * min(_legend_rows(coloured), _MOST_LEGEND_ROWS) + 12
-    _finish(figure, height, {"l": 4, "r": 4, "t": 52, "b": above + legend})
+    finish(figure, height, {"l": 4, "r": 4, "t": 52, "b": above + legend})
     figure.update_layout(legend={"y": -above / height, "yanchor": "top", "maxheight": legend, "tracegroupgap": 0})
     if shown.dims == 3 or len(shown.sentences) > _MANY_POINTS:
         figure.update_layout(legend={"itemsizing": "constant"})  # markers of their own size could not be told apart
@@ -337,7 +337,7 @@ def _legend_rows(coloured: Sequence[Group]) -> int:
     return rows
 
 
-def _finish(figure: go.Figure, height: int, margin: dict) -> None:
+def finish(figure: go.Figure, height: int, margin: dict) -> None:
     """Look and size; `height` is that of the panels, without margins."""
     figure.update_layout(
         height=height + margin["t"] + margin["b"], margin=margin, paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR,
@@ -346,5 +346,5 @@ def _finish(figure: go.Figure, height: int, margin: dict) -> None:
         hoverlabel={"align": "left", "bgcolor": "#ffffff", "bordercolor": INK,
                     "font": {"color": "#1f2430", "size": 12}},
         legend={"orientation": "h", "x": 0, "font": {"size": 11}},
-        modebar={"bgcolor": _CLEAR, "color": _RULE, "activecolor": INK, "remove": _BUTTONS_REMOVED},
+        modebar={"bgcolor": _CLEAR, "color": RULE, "activecolor": INK, "remove": _BUTTONS_REMOVED},
     )  # fmt: skip

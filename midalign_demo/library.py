@@ -113,7 +113,7 @@ class Midalign:
             score, centre: see `midalign_demo.retrieval.retrieval_table`.
 
         Returns:
-            `{"n", "languages", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`
+            `{"n", "languages", "adapters", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`
 
         Raises:
             InputError: text that can't be read, or a variant, layer or score that there is not.
@@ -174,14 +174,16 @@ def retrieval_by_layer(
     from midalign_demo.middle import embed
 
     sentences = [line for lines in corpus.values() for line in lines]
-    result: dict = {"n": len(next(iter(corpus.values()), ())), "languages": list(corpus), "variants": {}}
+    in_force = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
+    n = len(next(iter(corpus.values()), ()))
+    result: dict = {"n": n, "languages": list(corpus), "adapters": in_force, "variants": {}}
     for number, variant in enumerate(variants):
 
         def tell(done: int, n: int, before: int = number * len(sentences)) -> None:
             if progress:
                 progress(before + done, n * len(variants))
 
-        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
+        with engine.adapters.under(in_force[variant]):
             rows = embed(engine.base, sentences, layers=layers, include_bos=include_bos, progress=tell)
         tables = {
             str(layer): retrieval_table(by_language(rows[layer], corpus), score=score, centre=centre)

@@ -78,6 +78,17 @@ def paired_p_value(first: np.ndarray, second: np.ndarray, score: Score, *, seed:
     return float(found.pvalue)
 
 
+def share_interval(share: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share that was seen in n trials (Wilson 1927); `share * n` need not be whole.
+
+    Of a mean of n numbers between 0 and 1 it is at least as wide as it need be: none varies more than zeros and ones.
+    """
+    z = stats.norm.ppf((1 + level) / 2)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
 def _totals(rows: np.ndarray, picked: np.ndarray, axis: int) -> np.ndarray:
     """Sums of the picked rows along an axis of `picked`."""
     return rows[picked.astype(int)].sum(axis=axis % picked.ndim)

@@ -51,6 +51,24 @@ def test_evaluate_one_language_of_a_file_with_several(document, tiny_model, slot
     assert found["n"] == 1
 
 
+def test_evaluate_some_languages_of_several(document, tiny_model, slots_file, parallel_folder, refused):
+    options = ("--variants", "base", "--limit", "1", *tiny_model)
+    found = document("evaluate", "slot-filling", slots_file, "--languages", "DE", *options)
+    assert list(found["variants"]["base"]["languages"]) == ["de"]
+    found = document("evaluate", "translation", parallel_folder, "--target", "en", "--languages", "sw", *options)
+    assert list(found["variants"]["base"]["languages"]) == ["sw-en"]
+    assert "languages: fr not in" in refused("evaluate", "slot-filling", slots_file, "--languages", "de,fr", *options)
+
+
+def test_documents_say_which_adapters_each_variant_has(document, tiny_model, slots_file, parallel_folder):
+    options = ("--limit", "2", *tiny_model)
+    merged = ("--variants", "base,merged", "--align-weight", "0.5")
+    found = document("evaluate", "slot-filling", slots_file, *merged, *options)
+    assert found["adapters"] == {"base": {}, "merged": {"slot-filling": 1.0, "align": 0.5}}
+    found = document("retrieval", parallel_folder, "--variants", "base,align", *options)
+    assert found["adapters"] == {"base": {}, "align": {"align": 1.0}}
+
+
 def test_evaluate_keeps_to_a_split(document, tiny_model, slots_file):
     from midalign_demo.tasks.slot_readers import read
 

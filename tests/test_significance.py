@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from midalign_demo.significance import interval, paired_p_value
+from midalign_demo.significance import interval, paired_p_value, share_interval
 
 
 def mean(totals: np.ndarray) -> np.ndarray:
@@ -52,3 +53,9 @@ def test_a_clear_difference_in_a_ratio_of_sums_is_found():
     first = np.stack([rng.binomial(wanted.astype(int), 0.3).astype(float), wanted], axis=1)
     second = np.stack([rng.binomial(wanted.astype(int), 0.7).astype(float), wanted], axis=1)
     assert paired_p_value(first, second, mean) < 0.01
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 4), (120, 200), (200, 200)])
+def test_the_interval_of_a_share_seen_is_wilsons(hits, n):
+    expected = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    assert share_interval(hits / n, n) == pytest.approx((expected.low, expected.high))

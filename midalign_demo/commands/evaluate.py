@@ -9,7 +9,7 @@ from pathlib import Path
 
 from midalign_demo import adapters, tasks
 from midalign_demo import variants as variant_names
-from midalign_demo.commandline import positive, progress_bar, report
+from midalign_demo.commandline import comma_list, positive, progress_bar, report
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.examples import read_examples
@@ -26,6 +26,7 @@ def add(commands) -> None:
         "--language", type=options.language,
         help="only this language (for a file that names none, its language); of a translation the source",
     )  # fmt: skip
+    parser.add_argument("--languages", type=comma_list, help="only these languages; of translations the sources")
     options.add_question(parser)
     parser.add_argument(
         "--split", choices=slot_readers.SPLITS, help="slot filling: only this part of the data, as training splits it"
@@ -45,9 +46,24 @@ def add(commands) -> None:
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
+    result = document(arguments)
+    if result is None:
+        return
+    if arguments.json:
+        options.print_json(result)
+    else:
+        _print_table(arguments.task, result)
+
+
+def document(arguments: argparse.Namespace) -> dict | None:
+    """What the command prints with `--json`; docs/formats.md describes it. None in all processes but the first.
+
+    Raises:
+        InputError: an option that does not fit the data, the base or its adapters.
+    """
     examples = read_examples(
         arguments.task, arguments.path, language=arguments.language, target=arguments.target, slots=arguments.slots,
-        split=arguments.split, first=arguments.first, limit=arguments.limit,
+        languages=arguments.languages, split=arguments.split, first=arguments.first, limit=arguments.limit,
     )  # fmt: skip
     variants = options.variants(arguments, arguments.task)
 
@@ -69,7 +85,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         progress=progress_bar("answers") if rank == 0 else None,
     )  # fmt: skip
     if rank:
-        return
+        return None
     result = {"task": arguments.task, "file": arguments.path, "n": len(examples)}
     result["grammar"] = examples[0].question.held if arguments.grammar is None else arguments.grammar
     if arguments.task == translation.NAME:
@@ -77,11 +93,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
         if segment_metrics:
             result["comet_model"] = comet.MODEL
-    result.update(scores)
-    if arguments.json:
-        options.print_json(result)
-    else:
-        _print_table(arguments.task, scores)
+    result["adapters"] = {variant: engine.adapters_of(variant, arguments.task) for variant in variants}
+    return {**result, **scores}
 
 
 def _comet(arguments: argparse.Namespace) -> dict[str, comet.Comet]:

@@ -29,6 +29,19 @@ def add(commands) -> None:
 
 
 def retrieval(arguments: argparse.Namespace) -> None:
+    result = document(arguments)
+    if arguments.json:
+        options.print_json(result)
+    else:
+        _print_table(result, arguments.score)
+
+
+def document(arguments: argparse.Namespace) -> dict:
+    """What the command prints with `--json`; docs/formats.md describes it.
+
+    Raises:
+        InputError: an option that does not fit the base, its adapters or the text.
+    """
     corpus = options.read_parallel(arguments, "retrieval")
 
     from midalign_demo.library import retrieval_by_layer
@@ -36,23 +49,25 @@ def retrieval(arguments: argparse.Namespace) -> None:
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
     layers = _layers(arguments.layers, engine.base)
-    result = retrieval_by_layer(
+    return retrieval_by_layer(
         engine, corpus, variants, layers, score=arguments.score, centre=arguments.centre,
         include_bos=arguments.include_bos, progress=progress_bar("embedding"),
     )  # fmt: skip
-    if arguments.json:
-        options.print_json(result)
-        return
-    print(f"{result['n']} sentences in {', '.join(corpus)}; {arguments.score}; * marks each variant's best layer")
+
+
+def _print_table(result: dict, score: str) -> None:
+    variants = list(result["variants"])
+    layers = list(result["variants"][variants[0]]["layers"])
+    print(f"{result['n']} sentences in {', '.join(result['languages'])}; {score}; * marks each variant's best layer")
     print(f"{'layer':>5}" + "".join(f"{variant + ' en-x':>14}{variant + ' all':>14}" for variant in variants))
     best = {
-        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][str(layer)]["all"])
+        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][layer]["all"])
         for variant in variants
     }
     for layer in layers:
         line = f"{layer:>5}"
         for variant in variants:
-            table = result["variants"][variant]["layers"][str(layer)]
+            table = result["variants"][variant]["layers"][layer]
             english = "-" if table["en-x"] is None else f"{table['en-x']:.3f}"
             line += f"{english:>14}{table['all']:>13.3f}" + ("*" if layer == best[variant] else " ")
         print(line.rstrip())

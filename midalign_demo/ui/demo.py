@@ -6,15 +6,18 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from pathlib import Path
 
 import gradio as gr
 
 from midalign_demo import bases, embedded, pages, projection
 from midalign_demo.ui import cards
+from midalign_demo.ui.about import AboutTab
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
 from midalign_demo.ui.layers import LayersTab
 from midalign_demo.ui.map import MapTab
+from midalign_demo.ui.results import ResultsTab
 from midalign_demo.ui.store import EmbeddingStore
 
 _TITLE = "midalign"
@@ -25,8 +28,12 @@ _INTRO = (
 _QUEUE_PLACES = 32
 
 
-def build(host: ModelHost) -> gr.Blocks:
-    """The page. The host may still be loading."""
+def build(host: ModelHost, *, results: Path | None = None) -> gr.Blocks:
+    """The page. The host may still be loading.
+
+    Args:
+        results: folder of result tables; default: those of the package.
+    """
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as demo:
         with gr.Row(elem_id="top"):
             gr.Markdown(f"# {_TITLE}\n{_INTRO}", elem_id="intro")
@@ -39,6 +46,10 @@ def build(host: ModelHost) -> gr.Blocks:
                 MapTab(host, store)
             with gr.Tab("Layers", id="layers"):
                 LayersTab(host, store)
+            with gr.Tab("Results", id="results"):
+                ResultsTab(results)
+            with gr.Tab("About", id="about-method"):
+                AboutTab()
         gr.Markdown(_footer(host), elem_id="about")
 
         ticker = gr.Timer(1.0)

@@ -7,8 +7,10 @@ import shutil
 
 import pytest
 
+from midalign_demo import tables
 from midalign_demo.ui.demo import build, css, theme
 from midalign_demo.ui.host import ModelHost
+from tests import made_tables
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -22,10 +24,13 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def app_url(base_folder, adapter_folders):
+def app_url(base_folder, adapter_folders, tmp_path_factory):
     sources = {role: str(folder) for role, folder in adapter_folders.items()}
     host = ModelHost(str(base_folder), sources=sources, dtype="float32", device="cpu")
-    demo = build(host)
+    results = tmp_path_factory.mktemp("results")
+    for table in (made_tables.retrieval(), made_tables.slots()):
+        tables.write(table, results)
+    demo = build(host, results=results)
     _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
     host.start()  # after the page is up, as with a large model
     yield url
@@ -73,3 +78,20 @@ def open_page(browser, app_url):
         page.close()
         assert problems == []
         assert wide <= width
+
+
+@pytest.fixture
+def open_tab():
+    """Opens one of a page's tabs; on a phone most are in a menu."""
+
+    def open_named(page, name: str) -> None:
+        page.wait_for_selector("button[role=tab]:visible", timeout=60_000)
+        menu = page.locator(".overflow-menu > button:visible")
+        listed = page.locator(f"button[role=tab] >> text={name}")
+        if listed.count() == 0 and menu.count():
+            menu.click()
+            page.click(f".overflow-dropdown button >> text={name}")
+        else:
+            listed.click()
+
+    return open_named

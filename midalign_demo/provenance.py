@@ -1,0 +1,128 @@
+"""What adapters were trained on, as their `training.json` says: languages, data, whether a text was seen.
+
+A run that started from another adapter's weights (`init` in its recipe) records its own data only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from midalign_demo import adapters
+from midalign_demo.errors import InputError
+
+# Languages with task data in training / with parallel data only / with neither.
+GROUPS = ("supervised", "aligned", "transfer")
+
+_RECORD = "training.json"
+_SOURCE = re.compile(r"(?P<path>[^*]+?)(?::(?P<first>\d+)-(?P<last>\d+))?(?:\*\d+)?")
+
+
+@dataclass(frozen=True)
+class Training:
+    """What an adapter was made from.
+
+    Attributes:
+        supervised: languages of its task data.
+        aligned: languages of its parallel data, with which it was aligned.
+        sources: everything that it was trained or tuned on, as recipes write it: `parallel/ntrex:265-988*4`.
+        split: whether of labelled commands only the parts `train` and `dev` were read.
+        notes: the names and licences of its data.
+    """
+
+    supervised: frozenset[str] = frozenset()
+    aligned: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
+    split: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+
+def training_of(name: str) -> Training:
+    """What an adapter was made from.
+
+    Args:
+        name: a shipped adapter's name or a folder.
+
+    Raises:
+        InputError: no such adapter, or one without a `training.json` of `midalign-train`.
+    """
+    path = adapters.locate(name) / _RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        kind, recipe, data = record["kind"], record["recipe"], record["data"]
+        of_task = {"task": data, "joint": data.get("task"), "align": None}[kind]
+        of_align = {"task": None, "joint": data.get("align"), "align": data}[kind]
+        return Training(
+            supervised=frozenset(of_task["languages"] if of_task else ()),
+            aligned=frozenset(of_align["languages"] if of_align else ()),
+            sources=tuple(
+                source for key in ("data", "dev", "parallel", "parallel_dev") for source in recipe.get(key) or ()
+            ),
+            split=bool(recipe.get("split")),
+            notes=tuple(recipe["data_notes"]),
+        )
+    except OSError as error:
+        raise InputError(f"adapter: {name!r} has no {_RECORD}, which says what it was trained on") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"adapter: {path} is not a record of midalign-train") from error
+
+
+def group_of(tag: str, trainings: Iterable[Training]) -> str:
+    """A language's group under adapters: the first of `GROUPS` that holds for one of them."""
+    trainings = list(trainings)
+    if any(tag in training.supervised for training in trainings):
+        return GROUPS[0]
+    return GROUPS[1] if any(tag in training.aligned for training in trainings) else GROUPS[2]
+
+
+def seen(sources: Sequence[str], training: Training, *, held_out_split: bool = False) -> list[str]:
+    """Which of the sources hold text that an adapter was trained or tuned on.
+
+    Args:
+        sources: as recipes write them: a file or a folder in the data folder, of parallel text with a range of lines.
+        held_out_split: whether only the part `test` of labelled commands is taken, see
+            `midalign_demo.tasks.slot_readers.split_of`.
+
+    Raises:
+        InputError: a source that is not written so.
+    """
+    kept_apart = held_out_split and training.split
+    return [
+        source
+        for source in sources
+        if any(_overlap(_parsed(source), _parsed(used), kept_apart) for used in training.sources)
+    ]
+
+
+def checksum(name: str) -> str:
+    """SHA-256 of an adapter's weights, in hexadecimal."""
+    with (adapters.locate(name) / "adapter_model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def notes_of(names: Iterable[str]) -> Mapping[str, list[str]]:
+    """The data behind adapters: for each note on data the adapters that were made from it."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for note in training_of(name).notes:
+            found.setdefault(note, []).append(name)
+    return found
+
+
+def _parsed(source: str) -> tuple[PurePosixPath, float, float]:
+    match = _SOURCE.fullmatch(source)
+    if match is None:
+        raise InputError(f"data: {source!r} is not a path, with :FIRST-LAST or *TIMES behind it or without")
+    return PurePosixPath(match["path"]), float(match["first"] or 1), float(match["last"] or math.inf)
+
+
+def _overlap(one: tuple, other: tuple, kept_apart: bool) -> bool:
+    (path, first, last), (used, used_first, used_last) = one, other
+    if path != used and path not in used.parents and used not in path.parents:
+        return False
+    return not kept_apart and first <= used_last and used_first <= last
