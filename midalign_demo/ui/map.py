@@ -60,7 +60,7 @@ class MapTab:
             file = corpora.own_file("map-file")
         draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
         said = gr.HTML("", elem_id="map-said", container=False)
-        view = map_view(self._first_map, "map-view")
+        view = map_view(self.first_map, "map-view")
 
         inputs = [show, method, tags, layer, topic, dims, typed, file]
         outputs = [said, view, layer]
@@ -69,7 +69,7 @@ class MapTab:
               self._draw, inputs, outputs, **wired)  # fmt: skip
         gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
 
-    def _first_map(self) -> str:
+    def first_map(self) -> str:
         """The stored map, if it is one of the adapter in force."""
         shipped = variants.shipped_sources(embedded.NAME, FIRST_TASK)
         in_force = self._host.base == embedded.NAME and self._host.sources(FIRST_TASK).get("align") == shipped["align"]

@@ -43,10 +43,11 @@ def map_view(first: Callable[[], str], elem_id: str) -> gr.HTML:
         f"const PLOTLY = {json.dumps(pages.plotly_file().as_posix())}, PLACEHOLDER = {json.dumps(pages.PLACEHOLDER)};"
     )
 
-    def map_page() -> str:  # the script calls both by these names
+    # The script calls both by their names, and Gradio hands on an argument whether there is one or not.
+    def map_page(_: object) -> str:
         return pages.map_page()
 
-    def first_map() -> str:
+    def first_map(_: object) -> str:
         return first()
 
     return gr.HTML(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import gradio as gr
 import pytest
 
+from midalign_demo import embedded, stored_map
 from midalign_demo.errors import InputError
 from midalign_demo.ui import corpora
+from midalign_demo.ui.demo import build, css, theme
+from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.map import MapTab
 from midalign_demo.ui.store import EmbeddingStore
+
+EVERY = [tag for _, tag in corpora.language_choices()]
 
 
 def test_midaligns_own_sentences_can_be_narrowed_to_a_topic():
@@ -42,6 +51,28 @@ def test_too_many_sentences_are_refused(tmp_path):
     path.write_text("de\ten\n" + "ja\tyes\n" * (corpora.MOST_SENTENCES // 2 + 1))
     with pytest.raises(InputError, match=f"at most {corpora.MOST_SENTENCES} are allowed"):
         corpora.corpus_of([], file=str(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("de: Guten Morgen", ("de", "Guten Morgen")),
+        ("  ZH-hant :  早安 ", ("zh-Hant", "早安")),
+        ("Wo ist der nächste Bahnhof, bitte?", ("de", "Wo ist der nächste Bahnhof, bitte?")),
+        ("Re: where is the next railway station?", ("en", "Re: where is the next railway station?")),
+        ("xy: where is the next railway station?", ("en", "xy: where is the next railway station?")),
+    ],
+)
+def test_typed_sentences_have_a_language_given_or_guessed(line, expected):
+    assert corpora.typed_sentences(f"\n{line}\n\n") == [expected]
+
+
+def test_there_are_limits_to_what_is_typed():
+    assert corpora.typed_sentences(" \n") == []
+    with pytest.raises(InputError, match="your sentences: 41 lines; at most 40 are allowed"):
+        corpora.typed_sentences("en: a\n" * 41)
+    with pytest.raises(InputError, match="line 2 has 301 characters; at most 300"):
+        corpora.typed_sentences("a\n" + "x" * 301)
 
 
 def test_the_store_gives_what_embedding_gives_and_embeds_once(engine):
@@ -83,8 +114,15 @@ def test_the_map_endpoint_gives_points_and_what_was_measured(client):
     assert made["languages"] == ["en", "de", "ar"]
     assert [part["label"] for part in made["slices"]] == ["base", "align"]
     assert all(len(part["coordinates"]) == 3 * n for part in made["slices"])
-    steps = client.predict(languages=["en", "de"], topic="commands", strength=True, api_name="/embedding_map")
+    steps = client.predict(languages=["en", "de"], topic="commands", show="strength", api_name="/embedding_map")
     assert [part["label"] for part in steps["slices"]][::4] == ["align x 0", "align x 1"]
+
+
+def test_the_map_endpoint_shows_sentences_of_the_callers(client):
+    made = client.predict(languages=["en", "de"], sentences="sw: Habari\nGood morning", api_name="/embedding_map")
+    assert made["sentences"][-2:] == ["Habari", "Good morning"]
+    assert [made["languages"][number] for number in made["language"][-2:]] == ["sw", "en"]
+    assert (made["added"], len(made["slices"][0]["coordinates"])) == (2, 98)
 
 
 def test_the_layers_endpoint_has_the_form_of_the_command(client):
@@ -100,6 +138,9 @@ def test_the_layers_endpoint_has_the_form_of_the_command(client):
         ("/embedding_map", {"layer": 9}, "9 is not a layer"),
         ("/embedding_map", {"variants": ["joint"]}, "'joint' has no adapter"),
         ("/embedding_map", {"method": "tsne"}, "'tsne' is not one of umap, pca"),
+        ("/embedding_map", {"show": "all"}, "'all' is not one of variants, strength, layers"),
+        ("/embedding_map", {"sentences": "x" * 400}, "line 1 has 400 characters; at most 300"),
+        ("/embedding_map", {"show": "layers", "method": "umap", "languages": EVERY}, "Choose PCA, or fewer"),
         ("/layer_curve", {"languages": ["en"]}, "at least two"),
         ("/layer_curve", {"score": "best"}, "'best' is not one of"),
     ],
@@ -115,16 +156,78 @@ def test_a_visitor_draws_a_map_and_looks_at_another_layer(open_page, width):
     page = open_page(width)
     page.click("button[role=tab] >> text=Embedding map")
     page.click("#map-draw")
-    page.wait_for_selector("#map-plot .main-svg", timeout=60_000)
-    before = page.locator("#map-table td").nth(0).inner_text()
-    page.wait_for_selector("#map-layer input[type=number]:visible")
+    page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=60_000)
+    cells = page.locator("#map-view .mm-table tbody td")
+    assert (cells.nth(0).inner_text(), page.locator("#map-view .mm-table tbody tr").count()) == ("2", 2)
+    assert "translation found" in page.locator("#map-view .mm-plot").inner_text()
+    page.get_by_label("Sentence", exact=True).select_option(index=1)
+    assert page.locator("#map-view .mm-panel li").count() == 10
     page.fill("#map-layer input[type=number]", "4")
     page.press("#map-layer input[type=number]", "Enter")
     page.click("#map-draw")
-    page.wait_for_function(
-        "before => document.querySelector('#map-table td')?.innerText != before", arg=before, timeout=60_000
-    )
-    assert page.locator("#map-table td").nth(0).inner_text() == "4"
+    page.wait_for_function("document.querySelector('.mm-table tbody td')?.innerText == '4'", timeout=60_000)
+    assert page.locator("#map-view .mm-panel li").count() == 10  # what was chosen stays chosen
+
+
+@pytest.mark.browser
+def test_a_visitors_own_sentences_join_the_map_and_stay_text(open_page):
+    page = open_page()
+    page.click("button[role=tab] >> text=Embedding map")
+    page.click("#map-own >> text=Your own sentences")
+    page.fill("#map-typed textarea", "de: Guten Morgen <img src=x onerror=window.evil=1></script>")
+    page.click("#map-draw")
+    page.wait_for_selector("#map-view .mm-legend >> text=your sentences", timeout=60_000)
+    page.get_by_label("Language", exact=True).select_option("German")
+    page.get_by_label("Sentence", exact=True).select_option(index=49)
+    assert page.locator(".mm-chosen").inner_text().startswith("German · your sentence\nGuten Morgen <img src=x")
+    with page.expect_download() as download:
+        page.click(".mm-downloads >> text=HTML")
+    saved = page.context.new_page()
+    saved.set_content(Path(download.value.path()).read_text(encoding="utf-8"))
+    saved.wait_for_selector(".mm-plot .main-svg", timeout=60_000)
+    assert saved.locator(".mm-legend >> text=your sentences").count() == 1
+    for tab in (page, saved):
+        assert tab.evaluate("window.evil") is None
+    page.fill("#map-typed textarea", "a\n" * (corpora.MOST_ADDED + 1))
+    page.click("#map-draw")
+    page.wait_for_selector(f"#map-said >> text=at most {corpora.MOST_ADDED} are allowed", timeout=60_000)
+
+
+@pytest.mark.browser
+def test_layers_play_in_the_app(open_page):
+    page = open_page()
+    page.click("button[role=tab] >> text=Embedding map")
+    page.click("#map-show >> text=Layer by layer")
+    page.wait_for_selector("#map-view .mm-play:visible", timeout=60_000)
+    page.click("#map-view .mm-play")
+    page.wait_for_function("document.querySelector('.mm-steps output').innerText === 'layer 4'", timeout=60_000)
+    assert "align, layer 4" in page.locator("#map-view .mm-plot").inner_text()
+
+
+@pytest.mark.browser
+def test_the_stored_map_is_there_before_the_model(browser):
+    """Nothing loads this host: the map is not computed."""
+    host = ModelHost(embedded.NAME)
+    demo = build(host)
+    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
+    page = browser.new_page()
+    page.goto(url)
+    page.click("button[role=tab] >> text=Embedding map")
+    page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=60_000)
+    note = page.locator("#map-view .mm-note").inner_text()
+    page.close()
+    demo.close()
+    assert note.startswith("Stored map of ")
+    assert stored_map.COMMAND in note
+
+
+def test_another_adapter_has_no_stored_map(adapter_folders):
+    with gr.Blocks():
+        ours = MapTab(ModelHost(embedded.NAME), EmbeddingStore())
+        other = MapTab(ModelHost(embedded.NAME, sources={"align": str(adapter_folders["align"])}), EmbeddingStore())
+        base = MapTab(ModelHost("another/base"), EmbeddingStore())
+    assert len(ours.first_map()) > 10_000
+    assert (other.first_map(), base.first_map()) == ("", "")
 
 
 @pytest.mark.browser
@@ -135,3 +238,12 @@ def test_a_visitor_measures_the_layers(open_page):
     page.wait_for_selector("#layers-curve .main-svg", timeout=60_000)
     page.wait_for_selector("#layers-after .main-svg", timeout=60_000)
     assert "By layer" in page.locator("#layers-table").inner_text()
+    page.fill("#layers-layer input[type=number]", "3")
+    page.press("#layers-layer input[type=number]", "Enter")
+    page.wait_for_selector("#layers-above-after >> text=align, layer 3", timeout=60_000)
+    page.click("#layers-pairs summary")
+    heads = page.locator("#layers-pairs table").first.locator("thead th")
+    assert heads.nth(1).inner_text() == "ar"  # Arabic script comes first
+    page.click("#layers-order input")
+    page.click("[role=option] >> text=\"Name\"")
+    page.wait_for_function("document.querySelectorAll('#layers-pairs thead th')[1].innerText === 'am'", timeout=60_000)

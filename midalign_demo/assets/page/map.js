@@ -263,7 +263,7 @@ function midalignMap(root, { plotly, page }) {
 
   function build() {
     const chooser = (label, options, onchange) => {
-      const menu = make("select", { onchange: () => onchange(menu.value) }, ...options.map(([value, text]) => make("option", { value }, text)));
+      const menu = make("select", { "aria-label": label, onchange: () => onchange(menu.value) }, ...options.map(([value, text]) => make("option", { value }, text)));
       return { menu, field: make("label", { class: "mm-field" }, label, menu) };
     };
     const colour = chooser("Colour by", Object.keys(doc.colourings).map((name) => [name, name]), (value) => {
@@ -274,7 +274,7 @@ function midalignMap(root, { plotly, page }) {
     colour.menu.value = state.colour;
     const language = chooser("Language", doc.languages.map(({ name }, at) => [at, name]), (value) => fillSentences(Number(value)));
     const choice = chooser("Sentence", [], (value) => select(value === "" ? null : Number(value)));
-    const find = make("input", { type: "search", placeholder: "word in any language", value: state.find, oninput: () => { state.find = find.value; refresh(); } });
+    const find = make("input", { type: "search", "aria-label": "Find", placeholder: "word in any language", value: state.find, oninput: () => { state.find = find.value; refresh(); } });
     const lines = make("input", { type: "checkbox", checked: state.lines, onchange: () => { state.lines = lines.checked; refresh(); } });
     parts = {
       looks: doc.looks.map((look, at) => make("button", { type: "button", onclick: () => changeLook(at) }, look.name)),
