@@ -245,5 +245,5 @@ def test_a_visitor_measures_the_layers(open_page):
     heads = page.locator("#layers-pairs table").first.locator("thead th")
     assert heads.nth(1).inner_text() == "ar"  # Arabic script comes first
     page.click("#layers-order input")
-    page.click("[role=option] >> text=\"Name\"")
+    page.click('[role=option] >> text="Name"')
     page.wait_for_function("document.querySelectorAll('#layers-pairs thead th')[1].innerText === 'am'", timeout=60_000)
