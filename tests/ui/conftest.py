@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
-from midalign_demo.ui.demo import build, css, theme
+from midalign_demo.ui.demo import build
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.look import launch_options
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -26,7 +27,7 @@ def app_url(base_folder, adapter_folders):
     sources = {role: str(folder) for role, folder in adapter_folders.items()}
     host = ModelHost(str(base_folder), sources=sources, dtype="float32", device="cpu")
     demo = build(host)
-    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
+    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options())
     host.start()  # after the page is up, as with a large model
     yield url
     demo.close()
@@ -56,14 +57,17 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, app_url):
-    """Opens the page at a width; at the end nothing may have failed in it."""
+    """Opens the page at a width; at the end nothing may have failed in it.
+
+    Also with a query, in a browser of another language, or another app's page.
+    """
     opened = []
 
-    def open_at(width: int = 1280):
-        page = browser.new_page(viewport={"width": width, "height": 900})
+    def open_at(width: int = 1280, query: str = "", locale: str = "en-US", url: str = app_url):
+        page = browser.new_page(viewport={"width": width, "height": 900}, locale=locale)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(app_url)
+        page.goto(f"{url}?{query}" if query else url)
         opened.append((page, problems, width))
         return page
 
