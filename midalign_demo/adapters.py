@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import re
@@ -55,6 +56,19 @@ def locate(name: str) -> Path:
             f"nor a folder with adapter_config.json and {_WEIGHTS}"
         )
     return path
+
+
+def checksum(name: str) -> str:
+    """SHA-256 of what an adapter does: its weights and its configuration.
+
+    Raises:
+        InputError: no such adapter.
+    """
+    folder = locate(name)
+    digest = hashlib.sha256()
+    for file in ("adapter_config.json", _WEIGHTS):
+        digest.update((folder / file).read_bytes())
+    return digest.hexdigest()
 
 
 def read_config(name: str) -> dict:

@@ -6,10 +6,21 @@ import argparse
 import sys
 from functools import cache
 
-from midalign_demo import __version__, bases, embedded, published
+from midalign_demo import __version__, bases, embedded, published, tasks, unseen
 from midalign_demo.commandline import Parser, positive, report, run
-from midalign_demo.commands import adapters, compare, evaluate, export_encoder, options, results, retrieval, space
+from midalign_demo.commands import (
+    adapters,
+    compare,
+    evaluate,
+    export_encoder,
+    options,
+    results,
+    retrieval,
+    space,
+    stored_answers,
+)
 from midalign_demo.commands import map as map_command
+from midalign_demo.errors import InputError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,9 +38,15 @@ def _parser() -> Parser:
     demo.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     demo.add_argument("--port", type=positive, help="port; default: 7860 or the next free one")
     demo.add_argument("--share", action="store_true", help="make a public link through Gradio's relay")
+    demo.add_argument(
+        "--test-set", action="append", default=[], metavar="TASK=PATH",
+        help="labelled data for `From the test set` and /evaluate_sample, in the place of midalign's own",
+    )  # fmt: skip
     options.add_model(demo)
 
-    for module in (compare, evaluate, retrieval, map_command, results, export_encoder, adapters, space):
+    for module in (
+        compare, evaluate, retrieval, map_command, results, export_encoder, adapters, space, stored_answers,
+    ):  # fmt: skip
         module.add(commands)
 
     base = options.command(commands, "bases", _bases, "list bases, or prepare the embedded one")
@@ -46,10 +63,25 @@ def _demo(arguments: argparse.Namespace) -> None:
         share=arguments.share,
         base=arguments.base,
         sources=options.sources(arguments),
+        labelled=_labelled(arguments.test_set),
         dtype=arguments.dtype,
         device=arguments.device,
         announce=lambda url: options.print_json({"url": url}) if arguments.json else print(f"midalign runs at {url}"),
     )
+
+
+def _labelled(pairs: list[str]) -> dict[str, str]:
+    """The paths that `--test-set` names, by task; each can be read."""
+    named = {}
+    for pair in pairs:
+        task, equals, path = pair.partition("=")
+        if task not in tasks.MODULES or not equals:
+            raise InputError(
+                f"test-set: {pair!r} is not of the form TASK=PATH with TASK one of {', '.join(tasks.MODULES)}"
+            )
+        unseen.read(task, path)
+        named[task] = path
+    return named
 
 
 def _bases(arguments: argparse.Namespace) -> None:

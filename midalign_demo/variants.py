@@ -10,6 +10,9 @@ from midalign_demo.errors import InputError
 VARIANTS = ("base", "task", "align", "merged", "joint")
 ROLES = ("task", "align", "joint")
 
+# Those that are shown where the user doesn't choose, as far as there are adapters for them.
+USUAL = ("base", "task", "merged")
+
 # Variants that never saw the task: they are asked with a few answered examples before the question.
 UNTUNED = ("base", "align")
 

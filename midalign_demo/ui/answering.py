@@ -9,16 +9,17 @@ from collections.abc import Iterator, Sequence
 
 import gradio as gr
 
-from midalign_demo import languages, variants
+from midalign_demo import languages, unseen, variants
+from midalign_demo.errors import InputError
 from midalign_demo.questions import parse_schema, question_of
 from midalign_demo.tasks import json_generation, slot_filling, translation
-from midalign_demo.tasks.question import Question, check_text
-from midalign_demo.ui import cards, problems
+from midalign_demo.tasks.question import MAX_CHARACTERS, Example, Question, check_text
+from midalign_demo.ui import cards, problems, words
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.words import Words
 
 DETECT = ""  # the choice of language that asks to guess it
 ENTITY_SCHEMA = json.dumps(json_generation.entity_schema(), indent=2)
-FULL = "Too many questions are waiting; try again in a minute."
 _REDRAW_SECONDS = 0.25  # drawing the cards at every token would cost the model time
 
 # Updates of the buttons Compare and Stop, of which one can be pressed.
@@ -72,6 +73,28 @@ def names_of(question: Question) -> Sequence[str]:
     return question.inventory if isinstance(question, slot_filling.Question) else json_generation.ENTITY_TYPES
 
 
+def labelled(question: Question, reference: str, brought: Example | None) -> Example | None:
+    """The question with what its answers are scored against, if there is something.
+
+    Args:
+        reference: of a translation, as the visitor gave it.
+        brought: the example of the test set that the page was filled with; it counts as long as its text is asked.
+
+    Raises:
+        InputError: a reference that is too long.
+    """
+    if question.task == translation.NAME:
+        reference = reference.strip()
+        if len(reference) > MAX_CHARACTERS:
+            raise InputError(f"reference: it has {len(reference)} characters, at most {MAX_CHARACTERS} are allowed")
+        return Example(question, reference) if reference else None
+    if brought is None or (brought.question.task, brought.question.text) != (question.task, question.text):
+        return None
+    if question.task == slot_filling.NAME:
+        return unseen.with_slots(brought, question.inventory)
+    return brought if question.schema is None else None  # entities are no answer to another schema
+
+
 class Answering:
     """What the buttons Compare and Stop do."""
 
@@ -82,7 +105,11 @@ class Answering:
     def queue(self, request: gr.Request) -> tuple:
         """Shown at once, since other visitors' questions may come first."""
         self._stops[request.session_hash] = threading.Event()
-        return cards.notice("In line…", kind="wait"), *BUSY
+        return cards.notice(words.of(request)("in_line"), kind="wait"), *BUSY
+
+    def full(self, request: gr.Request) -> tuple:
+        """Shown when there is no place in line."""
+        return cards.notice(words.of(request)("full"), kind="error"), *IDLE
 
     def answer(
         self,
@@ -96,26 +123,32 @@ class Answering:
         grammar: bool,
         task_weight: float,
         align_weight: float,
+        reference: str,
+        brought: Example | None,
         request: gr.Request,
     ) -> Iterator[tuple]:
         """The cards, again and again while the answers grow, and the buttons."""
+        say = words.of(request)
         stopped = self._stops.setdefault(request.session_hash, threading.Event())
         try:
             if stopped.is_set():
                 raise _Stopped
             question, guessed = asked(task, text, tag, target, slots or [], schema)
             chosen = variants.check(chosen)
+            example = labelled(question, reference, brought)
             for stage in self._host.loading_stages():
                 if stopped.is_set():
                     raise _Stopped
-                waiting = f"Your question is next. {stage}"
+                waiting = f"{say('next')} {stage}"
                 yield cards.notice(waiting, kind="wait", seconds=self._host.seconds), *BUSY
             merge = (task_weight, align_weight)
-            yield from self._stream(question, chosen, grammar, merge, stopped, guessed=guessed)
+            for document in self._stream(question, chosen, grammar, merge, stopped):
+                shown = _drawn(document, question, example, guessed=guessed, say=say)
+                yield shown, *BUSY
         except _Stopped:
-            yield cards.notice("Stopped."), *IDLE
+            yield cards.notice(say("stopped")), *IDLE
         except Exception as error:
-            yield problems.notice_of(error, "A question could not be answered"), *IDLE
+            yield problems.notice_of(error, "A question could not be answered", say), *IDLE
         else:
             yield gr.skip(), *IDLE
         finally:
@@ -128,14 +161,11 @@ class Answering:
         grammar: bool,
         merge: tuple[float, float],
         stopped: threading.Event,
-        *,
-        guessed: bool,
-    ) -> Iterator[tuple]:
+    ) -> Iterator[dict]:
+        """The documents worth drawing; the last one has `stopped` where the visitor cut it short."""
         from midalign_demo.comparison import stream_compare
 
-        engine = self._host.engine_for(question.task)
-        names = names_of(question)
-        stream = stream_compare(engine, question, chosen, grammar=grammar, merge=merge)
+        stream = stream_compare(self._host.engine_for(question.task), question, chosen, grammar=grammar, merge=merge)
         document: dict | None = None
         try:
             shown = 0.0
@@ -143,7 +173,7 @@ class Answering:
                 finished = all(output["done"] for output in document["outputs"])
                 if finished or time.monotonic() - shown >= _REDRAW_SECONDS:
                     shown = time.monotonic()
-                    yield cards.comparison(document, names, detected=guessed), *BUSY
+                    yield document
                 if stopped.is_set():
                     break
         finally:
@@ -151,11 +181,7 @@ class Answering:
         if stopped.is_set() and document is not None:
             for output in document["outputs"]:
                 output["done"] = True
-            yield (
-                cards.notice("Stopped: these answers are not complete.")
-                + cards.comparison(document, names, detected=guessed),
-                *BUSY,
-            )
+            yield {**document, "stopped": True}
 
     def stop(self, request: gr.Request) -> None:
         """End what the session computes now, if anything."""
@@ -196,6 +222,17 @@ class Answering:
             return compare(engine, question, chosen, grammar=grammar, merge=merge)
 
 
+def _drawn(document: dict, question: Question, example: Example | None, *, guessed: bool, say: Words) -> str:
+    """The cards, with what the answers are scored against; an answer has its scores once it is whole."""
+    if example:
+        document["gold"] = unseen.gold_document(example)
+        for output in document["outputs"]:
+            if output["done"]:
+                output["scores"] = unseen.score(example, output["text"])
+    partly = cards.notice(say("stopped_partly")) if document.get("stopped") else ""
+    return partly + cards.comparison(document, names_of(question), detected=guessed, say=say)
+
+
 def default_variants(host: ModelHost, task: str) -> list[str]:
     """The variants that are ticked at first."""
-    return [name for name in host.variants(task) if name in ("base", "task", "merged")]
+    return [name for name in host.variants(task) if name in variants.USUAL]

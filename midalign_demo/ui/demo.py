@@ -5,57 +5,65 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from pathlib import Path
 
 import gradio as gr
 
-from midalign_demo import bases, embedded, pages, projection
-from midalign_demo.ui import cards
+from midalign_demo import bases, embedded, projection
+from midalign_demo.ui import cards, words
 from midalign_demo.ui.about import AboutTab
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.labelled import LabelledExamples
 from midalign_demo.ui.layers import LayersTab
+from midalign_demo.ui.look import launch_options
 from midalign_demo.ui.map import MapTab
+from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.results import ResultsTab
+from midalign_demo.ui.steps import COMPARE, MAP, Steps
 from midalign_demo.ui.store import EmbeddingStore
+from midalign_demo.ui.words import label
 
 _TITLE = "midalign"
-_INTRO = (
-    "A small language model answers in your language: as it is, tuned on a task in a few languages, and with an "
-    "**alignment adapter** added that brings sentences of the same meaning together across languages."
-)
 _QUEUE_PLACES = 32
 
 
-def build(host: ModelHost, *, results: Path | None = None) -> gr.Blocks:
+def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results: Path | None = None) -> gr.Blocks:
     """The page. The host may still be loading.
 
     Args:
+        labelled: labelled examples of the owner's by task, see `LabelledExamples`.
         results: folder of result tables; default: those of the package.
     """
-    with gr.Blocks(title=_TITLE, analytics_enabled=False) as demo:
+    unseen = LabelledExamples(host, labelled)
+    with words.Page(title=_TITLE, analytics_enabled=False) as demo:
         with gr.Row(elem_id="top"):
-            gr.Markdown(f"# {_TITLE}\n{_INTRO}", elem_id="intro")
+            gr.Markdown(f"# {_TITLE}", elem_id="name")
+            gr.Markdown(label("intro"), elem_id="intro")
         status = gr.HTML(_status(host), elem_id="status", container=False)
+        steps = Steps()
         store = EmbeddingStore()
-        with gr.Tabs():
-            with gr.Tab("Compare", id="compare"):
-                compare = CompareTab(host)
-            with gr.Tab("Embedding map", id="map"):
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab(label("tab_compare"), id=COMPARE):
+                compare = CompareTab(host, unseen)
+            with gr.Tab(label("tab_map"), id=MAP):
                 MapTab(host, store)
-            with gr.Tab("Layers", id="layers"):
+            with gr.Tab(label("tab_layers"), id="layers"):
                 LayersTab(host, store)
-            with gr.Tab("Results", id="results"):
+            with gr.Tab(label("tab_results"), id="results"):
                 ResultsTab(results)
-            with gr.Tab("About", id="about-method"):
+            with gr.Tab(label("tab_about"), id="about-method"):
                 AboutTab()
+        steps.lead_on(tabs, compare)
+        gr.api(unseen.evaluate_sample, api_name="evaluate_sample", **MODEL_QUEUE)
         gr.Markdown(_footer(host), elem_id="about")
 
         ticker = gr.Timer(1.0)
         tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
         ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
         demo.load(lambda: _status(host), None, status, **tick)
+        demo.load(None, None, None, js=words.TELL_LANGUAGE, **tick)
+        demo.load(compare.restore, None, compare.page, **tick)
         demo.unload(compare.answering.stop)
     return demo
 
@@ -67,6 +75,7 @@ def launch(
     share: bool = False,
     base: str = bases.DEFAULT,
     sources: Mapping[str, str] | None = None,
+    labelled: Mapping[str, str] | None = None,
     announce: Callable[[str], None] = print,
     **options: str,
 ) -> None:
@@ -74,16 +83,17 @@ def launch(
 
     Args:
         host, port, share: as Gradio takes them.
+        labelled: as `build` takes it.
         announce: called with the page's address once it can be opened.
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
     """
     model = ModelHost(base, sources=sources, **options)
     model.start()
     threading.Thread(target=_warm_up, args=(model,), name="warm-up", daemon=True).start()
-    demo = build(model).queue(max_size=_QUEUE_PLACES)
+    demo = build(model, labelled=labelled).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(
-        server_name=host, server_port=port, share=share, theme=theme(), css=css(), show_error=True, quiet=True,
-        prevent_thread_lock=True,
+        server_name=host, server_port=port, share=share, show_error=True, quiet=True, prevent_thread_lock=True,
+        **launch_options(),
     )  # fmt: skip
     announce(share_url or local_url)
     sys.stdout.flush()
@@ -94,22 +104,6 @@ def _warm_up(host: ModelHost) -> None:
     """What the first UMAP would wait for; after the model, which people wait for first."""
     if host.wait():
         projection.warm_up()
-
-
-def theme() -> gr.themes.Base:
-    """The app's look; both light and dark."""
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.teal,
-        neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_md,
-        font=["system-ui", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"],
-        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
-    )
-
-
-def css() -> str:
-    """The style sheet of the cards, the map and the page."""
-    return (files("midalign_demo") / "ui" / "style.css").read_text(encoding="utf-8") + pages.style()
 
 
 def _status(host: ModelHost) -> str:

@@ -9,21 +9,23 @@ from contextlib import contextmanager
 import gradio as gr
 
 from midalign_demo.errors import InputError
-from midalign_demo.ui import cards
+from midalign_demo.ui import cards, words
+from midalign_demo.ui.words import Words
 
 logger = logging.getLogger(__name__)
 
 
-def notice_of(error: Exception, failed: str) -> str:
+def notice_of(error: Exception, failed: str, say: Words = words.ENGLISH) -> str:
     """What the page says. An `InputError` is in the visitor's words; whatever else it was, the log has it.
 
     Args:
         failed: what could not be done, for the log.
+        say: the language of the page.
     """
     if isinstance(error, InputError):
         return cards.notice(str(error), kind="error")
     logger.error(failed, exc_info=error)
-    return cards.notice("Something went wrong; the server's log says what.", kind="error")
+    return cards.notice(say("failed"), kind="error")
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import shutil
 import pytest
 
 from midalign_demo import tables
-from midalign_demo.ui.demo import build, css, theme
+from midalign_demo.ui.demo import build
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.look import launch_options
 from tests import made_tables
 
 CHROMIUM_FLAGS = [
@@ -31,7 +32,7 @@ def app_url(base_folder, adapter_folders, tmp_path_factory):
     for table in (made_tables.retrieval(), made_tables.slots()):
         tables.write(table, results)
     demo = build(host, results=results)
-    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
+    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options())
     host.start()  # after the page is up, as with a large model
     yield url
     demo.close()
@@ -61,14 +62,17 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, app_url):
-    """Opens the page at a width; at the end nothing may have failed in it."""
+    """Opens the page at a width; at the end nothing may have failed in it.
+
+    Also with a query, in a browser of another language, or another app's page.
+    """
     opened = []
 
-    def open_at(width: int = 1280):
-        page = browser.new_page(viewport={"width": width, "height": 900})
+    def open_at(width: int = 1280, query: str = "", locale: str = "en-US", url: str = app_url):
+        page = browser.new_page(viewport={"width": width, "height": 900}, locale=locale)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(app_url)
+        page.goto(f"{url}?{query}" if query else url)
         opened.append((page, problems, width))
         return page
 

@@ -37,9 +37,26 @@ def test_bad_input_to_the_endpoint_is_named_and_the_next_request_is_answered(cli
     assert client.predict("hallo", variants=["task"], api_name="/compare")["outputs"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "أيقظني غدا الساعة السابعة",
+        "<bos><end_of_turn><start_of_turn>model\n<eos></s><|im_end|>",
+        "wake\x00 me\x1b[31m at\x07 seven\r\n\u202e\u200b\ufeff\ufffe",
+        "\U0001f600 \U0010ffff",
+        '{"a": 1}; datetime: now\nSlots: none',
+    ],
+)
+def test_unusual_text_is_answered_and_given_back_as_it_was(client, text):
+    for task in ("slot-filling", "json"):
+        made = client.predict(text, task=task, grammar=True, api_name="/compare")
+        assert made["text"] == text.strip()
+        assert made["outputs"]
+
+
 def test_only_the_documented_endpoints_are_public(client):
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
-        "/compare", "/embedding_map", "/layer_curve",
+        "/compare", "/embedding_map", "/layer_curve", "/evaluate_sample",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from midalign_demo.ui import cards
+from midalign_demo.ui.words import Words
 
 INVENTORY = ["datetime", "location"]
 
@@ -60,7 +61,9 @@ def test_markup_from_user_and_model_is_shown_and_never_runs():
 def test_the_adapters_in_force_are_named_with_their_weights():
     html = cards.comparison(document("hallo"), INVENTORY)
     assert "slot-filling + align*0.5" in html
-    assert "adapters: <b>none</b>" in cards.comparison(document("hallo", variant="base", adapters=[]), INVENTORY)
+    assert "adapters: <b><bdi>none</bdi></b>" in cards.comparison(
+        document("hallo", variant="base", adapters=[]), INVENTORY
+    )
 
 
 def test_arabic_runs_from_right_to_left_and_german_does_not():
@@ -117,8 +120,89 @@ def test_json_of_another_schema_marks_nothing():
     assert "&quot;a&quot;: 1" in html
 
 
+def pair(task: str, first: dict, second: dict, **more) -> dict:
+    outputs = [
+        document("Ann is in Rome", **{"variant": name, **of})["outputs"][0]
+        for name, of in (("base", first), ("task", second))
+    ]
+    return {"task": task, "language": "en", "text": "Ann is in Rome", "outputs": outputs, **more}
+
+
+def cards_of(html: str) -> list[str]:
+    return re.findall(r"<section.*?</section>", html, re.DOTALL)
+
+
+def test_an_answer_is_compared_with_the_first_in_words_and_marks():
+    texts = {"text": "Ann ist in Rom"}, {"text": "Ann ist <b>in</b> Paris"}
+    first, second = cards_of(cards.comparison(pair("translation", *texts, target="de")))
+    assert "difference" not in first
+    assert "<ins>" not in first
+    assert "Differs from Base" in second
+    assert "Ann ist <ins>&lt;b&gt;</ins>in<ins>&lt;/b&gt; Paris</ins>" in second
+    assert re.search(r"left out: <del><bdi[^>]*>Rom</bdi></del>", second)
+
+
+def test_slots_are_compared_one_by_one():
+    text = "Ann is in Rome"
+    place, time = slot("location", "Rome", text), slot("datetime", "Rome", text)
+    answers = (
+        {"text": "location: Rome", "parsed": [place]},
+        {"text": "datetime: Rome; location: Rome", "parsed": [time, place]},
+    )
+    _, second = cards_of(cards.comparison(pair("slot-filling", *answers), INVENTORY))
+    assert re.findall(r"<ins><bdi[^>]*>(.*?)</bdi></ins>", second) == ["datetime: Rome"]
+    assert "left out" not in second
+    turned = ({"text": "a", "parsed": [place, time]}, {"text": "b", "parsed": [time, place]})
+    assert "Same answer as Base" in cards_of(cards.comparison(pair("slot-filling", *turned), INVENTORY))[1]
+
+
+def test_entities_are_compared_and_other_json_is_by_its_words():
+    ann, rome = {"TypeName": "PER", "Text": "Ann"}, {"TypeName": "LOC", "Text": "Rome"}
+    made = pair("json", {"text": "1", "parsed": {"Results": [ann]}}, {"text": "2", "parsed": {"Results": [rome]}})
+    _, second = cards_of(cards.comparison(made, ["PER"]))
+    assert "LOC: Rome</bdi></ins>" in second
+    assert "PER: Ann</bdi></del>" in second
+    other = pair("json", {"text": '{"a": 1}', "parsed": {"a": 1}}, {"text": '{"a": 2}', "parsed": {"a": 2}})
+    assert re.search(r"<ins><bdi[^>]*>2</bdi></ins>", cards_of(cards.comparison(other))[1])
+
+
+def test_nothing_is_compared_while_answers_grow():
+    made = pair("translation", {"text": "Ann", "done": True}, {"text": "An", "done": False}, target="de")
+    assert "difference" not in cards.comparison(made)
+
+
+def test_scores_stand_beside_what_they_were_scored_against():
+    scores = {"f1": 0.5, "precision": 1.0, "recall": 1 / 3}
+    gold = [slot("location", "Rome", "Ann is in Rome")]
+    made = {**document("Ann is in Rome", scores=scores), "gold": gold}
+    right, answered = cards_of(cards.comparison(made, INVENTORY))
+    assert "Right answer" in right
+    assert "no adapter was trained on it" in right
+    assert 'class="raw"' not in right
+    assert "F1 0.50" in answered
+    assert "precision 1.00 · recall 0.33" in answered
+    translated = {**other("translation", "Hi", scores={"chrf": 41.26, "bleu": 9.0}), "gold": "<i>gold</i>"}
+    html = cards.comparison(translated)
+    assert "chrF 41.3" in html
+    assert "&lt;i&gt;gold&lt;/i&gt;" in html
+
+
+def test_stored_answers_tell_no_seconds():
+    made = document("hallo")
+    del made["outputs"][0]["seconds"]
+    assert "tokens: 4</span>" in cards.comparison(made, INVENTORY)
+    assert "tokens: 4 · 0.2 s</span>" in cards.comparison(document("hallo"), INVENTORY)
+
+
+def test_the_cards_speak_the_language_of_the_page():
+    html = cards.comparison(document("hallo"), INVENTORY, say=Words("ar"))
+    assert html.startswith('<div lang="ar" dir="rtl">')
+    assert "المحوّلات:" in html
+    assert "adapters" not in html
+
+
 def test_a_detected_language_is_named():
-    assert "Detected language: <b>Deutsch · German</b>" in cards.comparison(document("hallo"), detected=True)
+    assert "Detected language: <b><bdi>Deutsch · German</bdi></b>" in cards.comparison(document("hallo"), detected=True)
     assert "Detected" not in cards.comparison(document("hallo"))
 
 

@@ -10,8 +10,9 @@ import pytest
 from midalign_demo import embedded, stored_map
 from midalign_demo.errors import InputError
 from midalign_demo.ui import corpora
-from midalign_demo.ui.demo import build, css, theme
+from midalign_demo.ui.demo import build
 from midalign_demo.ui.host import ModelHost
+from midalign_demo.ui.look import launch_options
 from midalign_demo.ui.map import MapTab
 from midalign_demo.ui.store import EmbeddingStore
 
@@ -209,7 +210,7 @@ def test_the_stored_map_is_there_before_the_model(browser):
     """Nothing loads this host: the map is not computed."""
     host = ModelHost(embedded.NAME)
     demo = build(host)
-    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, theme=theme(), css=css())
+    _, url, _ = demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options())
     page = browser.new_page()
     page.goto(url)
     page.click("button[role=tab] >> text=Embedding map")

@@ -1,0 +1,54 @@
+"""Labelled examples in the page: *From the test set*, and the endpoint `/evaluate_sample`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from functools import cache
+
+from midalign_demo import unseen
+from midalign_demo.errors import InputError
+from midalign_demo.tasks.question import Example
+from midalign_demo.ui import problems
+from midalign_demo.ui.host import ModelHost
+
+
+class LabelledExamples:
+    """A host's labelled examples: midalign's own, which no shipped adapter was trained on, or the owner's.
+
+    Args:
+        paths: the owner's, by task, see `midalign_demo.unseen.read`.
+    """
+
+    def __init__(self, host: ModelHost, paths: Mapping[str, str] | None = None):
+        self._host = host
+        given = dict(paths or {})
+        self.of = cache(lambda task: unseen.read(task, given.get(task)))
+
+    def pick(self, task: str, *, other_than: str = "") -> Example:
+        """Any of a task's examples.
+
+        Args:
+            other_than: the text that the visitor has already.
+
+        Raises:
+            InputError: a file that can't be read.
+        """
+        found = self.of(task)
+        return random.choice([one for one in found if one.question.text != other_than.strip()] or found)
+
+    def evaluate_sample(
+        self, task: str = "slot-filling", language: str = "", n: int = 8, variants: list[str] | None = None
+    ) -> dict:
+        """Score variants on labelled examples that no shipped adapter was trained on; always the same ones.
+
+        Without a language they are in many; without variants all that there are answer.
+        """
+        with problems.told_to_the_caller():
+            if not isinstance(n, int) or isinstance(n, bool):
+                raise InputError(f"n: {n!r} is not a number from 1 to {unseen.MOST}")
+            examples = unseen.sample(self.of(task), language or None, n)
+            self._host.wait()
+            engine = self._host.engine_for(task)
+            chosen = variants or engine.variants(task)
+            return unseen.evaluate_sample(engine, examples, chosen)
