@@ -307,3 +307,11 @@ def test_a_command_without_slots_in_the_data_asks_for_them(refused, tmp_path):
     path.write_text('{"utt": "hello", "lang": "en", "slots": []}\n')
     assert "slots: none given" in refused("evaluate", "slot-filling", path)
     assert "has no command in 'de'" in refused("evaluate", "slot-filling", path, "--language", "de", "--slots", "a")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("poetry=x.jsonl", "TASK=PATH"), ("json", "TASK=PATH"), ("slot-filling=nothing.jsonl", "nothing.jsonl")],
+)
+def test_a_test_set_that_can_not_be_read_is_refused_before_the_app_starts(refused, given, said):
+    assert said in refused("demo", "--test-set", given)

@@ -115,3 +115,15 @@ def test_what_is_made_is_written_whole_and_tells_no_seconds(engine, tmp_path, mo
     assert [document["task"] for document in made["answers"]] == list(asked)
     assert "seconds" not in path.read_text(encoding="utf-8")
     assert made["adapters"] == {"slot-filling": "sum of slot-filling", "align": "sum of align"}
+
+
+def test_the_command_writes_where_it_is_told_to(engine, tmp_path, monkeypatch, document):
+    from midalign_demo import library
+
+    asked = {"slot-filling": examples.by_task()["slot-filling"][:2]}
+    monkeypatch.setattr(examples, "by_task", lambda: asked)
+    monkeypatch.setattr(stored.adapters, "checksum", lambda name: name)
+    monkeypatch.setattr(library, "load", lambda base, **options: Midalign(engine, {}))
+    path = tmp_path / "answers.json"
+    assert document("stored-answers", "--output", path) == {"output": str(path), "n": 2}
+    assert len(json.loads(path.read_text(encoding="utf-8"))["answers"]) == 2
