@@ -6,7 +6,7 @@
 - `languages`: `{"tag", "name"}` of each;
 - `colourings`: for `language`, `script` and `meaning` the groups, each `{"name", "colour", "symbol", "points"}`;
 - `colour_by`: the first of them to be shown;
-- `looks`: ways to look at the slices, each `{"name", "step_label", "step_names", "panels"}`; a panel is
+- `looks`: ways to look at the slices, each `{"key", "name", "step_label", "step_names", "panels"}`; a panel is
   `{"title", "steps"}` with the numbers of its slices, one after another;
 - `note`: a sentence to stand above the map, or empty.
 """
@@ -75,15 +75,16 @@ def _looks(shown: EmbeddingMap, show: str) -> list[dict]:
     labels = [part.label for part in shown.slices]
     if show == "variants":
         panels = [{"title": None, "steps": [at]} for at in numbers]
-        return [{"name": "Side by side", "step_label": "", "step_names": [""], "panels": panels}]
+        return [{"key": "variants", "name": "Side by side", "step_label": "", "step_names": [""], "panels": panels}]
     if show == "strength":
         name = labels[0].partition(" ")[0]
         shared = os.path.commonprefix(labels)
         weights = [label[shared.rfind(" ") + 1 :] for label in labels]
         ends = [{"title": "base", "steps": [0]}, {"title": name, "steps": [len(labels) - 1]}]
         return [
-            {"name": f"Base and {name} side by side", "step_label": "", "step_names": [""], "panels": ends},
-            {"name": "Alignment strength", "step_label": f"weight of {name}", "step_names": weights,
+            {"key": "ends", "name": f"Base and {name} side by side", "step_label": "", "step_names": [""],
+             "panels": ends},
+            {"key": "strength", "name": "Alignment strength", "step_label": f"weight of {name}", "step_names": weights,
              "panels": [{"title": None, "steps": list(numbers)}]},
         ]  # fmt: skip
     if show == "layers":
@@ -93,7 +94,9 @@ def _looks(shown: EmbeddingMap, show: str) -> list[dict]:
         }
         names = [str(shown.slices[at].layer) for at in next(iter(steps.values()))]
         panels = [{"title": label, "steps": own} for label, own in steps.items()]
-        return [{"name": "Layer by layer", "step_label": "layer", "step_names": names, "panels": panels}]
+        return [
+            {"key": "layers", "name": "Layer by layer", "step_label": "layer", "step_names": names, "panels": panels}
+        ]
     raise InputError(f"show: {show!r} is not one of {', '.join(SHOWS)}")
 
 

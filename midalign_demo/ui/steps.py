@@ -5,7 +5,6 @@ from __future__ import annotations
 import gradio as gr
 
 from midalign_demo.ui.compare import CompareTab
-from midalign_demo.ui.map import STRENGTH
 from midalign_demo.ui.words import label
 
 COMPARE, MAP = "compare", "map"  # ids of the tabs that the steps lead to
@@ -15,17 +14,27 @@ _QUICK = {"show_progress": "hidden", "api_visibility": "private", "queue": False
 # On a phone the tabs are below the strip.
 _SHOW_TABS = "() => document.querySelector('#tabs')?.scrollIntoView({behavior: 'smooth', block: 'start'})"
 
-# The map's tab is drawn when it is first shown, so its choices may have to be waited for.
-_SHOW_STRENGTH = f"""() => {{
-  let left = 50;
-  const pick = () => {{
-    const strength = document.querySelector('#map-look input[value="{STRENGTH}"]');
-    if (strength) strength.click();
-    else if (left-- > 0) setTimeout(pick, 100);
-  }};
+# The map's tab is drawn when it is first shown, so what it shows may have to be waited for. A map of strengths plays;
+# another, or none (adapters without a stored map), makes way for one.
+_PLAY_STRENGTH = """() => {
+  let tries = 0, asked = false;
+  const pick = () => {
+    const look = document.querySelector('#map-view [data-look="strength"]');
+    if (look) {
+      look.click();
+      document.querySelector('#map-view .mm-play')?.click();
+      return;
+    }
+    const strength = document.querySelector('#map-show input[value="strength"]');
+    if (!asked && strength && (document.querySelector('#map-view .mm') || tries > 30)) {
+      strength.click();
+      asked = true;
+    }
+    if (++tries < 1200) setTimeout(pick, 100);
+  };
   pick();
-  document.querySelector('#tabs')?.scrollIntoView({{behavior: 'smooth', block: 'start'}});
-}}"""
+  document.querySelector('#tabs')?.scrollIntoView({behavior: 'smooth', block: 'start'});
+}"""
 
 
 class Steps:
@@ -46,5 +55,5 @@ class Steps:
         ask.click(None, None, None, js=_SHOW_TABS, **_QUICK)
         see.click(lambda: gr.Tabs(selected=MAP), None, tabs, **_QUICK).then(None, None, None, js=_SHOW_TABS, **_QUICK)
         align.click(lambda: gr.Tabs(selected=MAP), None, tabs, **_QUICK).then(
-            None, None, None, js=_SHOW_STRENGTH, **_QUICK
+            None, None, None, js=_PLAY_STRENGTH, **_QUICK
         )

@@ -277,7 +277,7 @@ function midalignMap(root, { plotly, page }) {
     const find = make("input", { type: "search", "aria-label": "Find", placeholder: "word in any language", value: state.find, oninput: () => { state.find = find.value; refresh(); } });
     const lines = make("input", { type: "checkbox", checked: state.lines, onchange: () => { state.lines = lines.checked; refresh(); } });
     parts = {
-      looks: doc.looks.map((look, at) => make("button", { type: "button", onclick: () => changeLook(at) }, look.name)),
+      looks: doc.looks.map((look, at) => make("button", { type: "button", "data-look": look.key, onclick: () => changeLook(at) }, look.name)),
       play: make("button", { type: "button", class: "mm-play", onclick: play }),
       range: make("input", { type: "range", min: 0, step: 1, oninput: () => { stop(); go(Number(parts.range.value), true); } }),
       stepName: make("output", {}), steps: make("div", { class: "mm-steps" }),
