@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from gradio_client import Client
 
 from midalign_demo.ui import examples
 from midalign_demo.ui.host import ModelHost
@@ -87,6 +90,33 @@ def test_the_weights_of_a_question_are_its_own(client):
     changed = client.predict(task_weight=0.5, align_weight=0.25, **asked)["outputs"][0]["adapters"]
     assert changed == ["slot-filling*0.5", "align*0.25"]
     assert client.predict(**asked)["outputs"][0]["adapters"] == before == ["slot-filling", "align"]
+
+
+def without_times(result):
+    if isinstance(result, dict):
+        return {key: without_times(value) for key, value in result.items() if key != "seconds"}
+    return [without_times(value) for value in result] if isinstance(result, list) else result
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "calls"),
+    [
+        ("/compare", [{"text": text, "variants": ["task", "merged"]} for text in ("Weck mich", "المنبه", "起きて")]),
+        ("/embedding_map", [{"languages": ["en", tag], "topic": "commands"} for tag in ("de", "th")]),
+        ("/layer_curve", [{"languages": ["en", "sw"], "variants": [name]} for name in ("base", "align")]),
+        ("/evaluate_sample", [{"task": task} for task in ("slot-filling", "translation")]),
+    ],
+)  # fmt: skip
+def test_eight_clients_at_once_each_get_what_one_gets(client, app_url, endpoint, calls):
+    alone = [without_times(client.predict(**call, api_name=endpoint)) for call in calls]
+    clients = [Client(app_url, verbose=False) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(one.predict, **calls[number % len(calls)], api_name=endpoint)
+            for number, one in enumerate(clients)
+        ]
+        for number, job in enumerate(jobs):
+            assert without_times(job.result(timeout=120)) == alone[number % len(calls)]
 
 
 def test_loading_that_fails_is_told_to_the_user(tmp_path):
