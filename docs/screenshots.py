@@ -29,8 +29,8 @@ def _answered(page: Page) -> None:
 
 def _mapped(page: Page) -> None:
     page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=_PATIENCE)
-    page.get_by_label("Language", exact=True).select_option("Swahili")
-    page.get_by_label("Sentence", exact=True).select_option(index=3)
+    page.locator("#map-view").get_by_label("Language", exact=True).select_option("Swahili")
+    page.locator("#map-view").get_by_label("Sentence", exact=True).select_option(index=3)
 
 
 def _measured(page: Page) -> None:

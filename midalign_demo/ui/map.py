@@ -53,6 +53,7 @@ class MapTab:
                 dims = gr.Radio([2, 3], value=2, label="Dimensions", elem_id="map-dims")
         with gr.Accordion("Your own sentences", open=False, elem_id="map-own"):
             typed = gr.Textbox(
+                "",
                 label="Sentences to add to the map, one a line", lines=3, max_lines=8, elem_id="map-typed",
                 info="With a language tag in front, or the language is guessed.",
                 placeholder="de: Guten Morgen, wie geht es dir?",

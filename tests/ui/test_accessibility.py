@@ -16,13 +16,16 @@ MAKES = {"Embedding map": "#map-draw", "Layers": "#layers-measure"}  # buttons t
 
 
 def serious(page) -> list[str]:
-    """The serious and critical violations, each with its first elements."""
+    """The serious and critical violations, at their first elements."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)  # colours that are on their way are nobody's
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
-        f"{one['id']} ({one['impact']}): " + "; ".join(node["html"][:160] for node in one["nodes"][:4])
+        f"{one['id']} ({one['impact']}): {node['html'][:160]} {node['failureSummary']}"
         for one in found
+        for node in one["nodes"][:4]
         if one["impact"] in ("serious", "critical")
     ]
 

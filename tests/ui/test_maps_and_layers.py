@@ -161,7 +161,7 @@ def test_a_visitor_draws_a_map_and_looks_at_another_layer(open_page, width):
     cells = page.locator("#map-view .mm-table tbody td")
     assert (cells.nth(0).inner_text(), page.locator("#map-view .mm-table tbody tr").count()) == ("2", 2)
     assert "translation found" in page.locator("#map-view .mm-plot").inner_text()
-    page.get_by_label("Sentence", exact=True).select_option(index=1)
+    page.locator("#map-view").get_by_label("Sentence", exact=True).select_option(index=1)
     assert page.locator("#map-view .mm-panel li").count() == 10
     page.fill("#map-layer input[type=number]", "4")
     page.press("#map-layer input[type=number]", "Enter")
@@ -178,12 +178,12 @@ def test_a_visitors_own_sentences_join_the_map_and_stay_text(open_page):
     page.fill("#map-typed textarea", "de: Guten Morgen <img src=x onerror=window.evil=1></script>")
     page.click("#map-draw")
     page.wait_for_selector("#map-view .mm-legend >> text=your sentences", timeout=60_000)
-    page.get_by_label("Language", exact=True).select_option("German")
-    page.get_by_label("Sentence", exact=True).select_option(index=49)
+    page.locator("#map-view").get_by_label("Language", exact=True).select_option("German")
+    page.locator("#map-view").get_by_label("Sentence", exact=True).select_option(index=49)
     assert page.locator(".mm-chosen").inner_text().startswith("German · your sentence\nGuten Morgen <img src=x")
     with page.expect_download() as download:
         page.click(".mm-downloads >> text=HTML")
-    saved = page.context.new_page()
+    saved = page.context.browser.new_page()
     saved.set_content(Path(download.value.path()).read_text(encoding="utf-8"))
     saved.wait_for_selector(".mm-plot .main-svg", timeout=60_000)
     assert saved.locator(".mm-legend >> text=your sentences").count() == 1
@@ -202,7 +202,7 @@ def test_layers_play_in_the_app(open_page):
     page.wait_for_selector("#map-view .mm-play:visible", timeout=60_000)
     page.click("#map-view .mm-play")
     page.wait_for_function("document.querySelector('.mm-steps output').innerText === 'layer 4'", timeout=60_000)
-    assert "align, layer 4" in page.locator("#map-view .mm-plot").inner_text()
+    page.wait_for_selector("#map-view .mm-plot >> text=align, layer 4")  # once it has moved there
 
 
 @pytest.mark.browser
@@ -247,4 +247,6 @@ def test_a_visitor_measures_the_layers(open_page):
     assert heads.nth(1).inner_text() == "ar"  # Arabic script comes first
     page.click("#layers-order input")
     page.click('[role=option] >> text="Name"')
-    page.wait_for_function("document.querySelectorAll('#layers-pairs thead th')[1].innerText === 'am'", timeout=60_000)
+    page.wait_for_function(
+        "document.querySelectorAll('#layers-pairs thead th')[1].textContent === 'am'", timeout=60_000
+    )
