@@ -175,6 +175,8 @@ def test_a_visitors_own_sentences_join_the_map_and_stay_text(open_page):
     page = open_page()
     page.click("button[role=tab] >> text=Embedding map")
     page.click("#map-own >> text=Your own sentences")
+    page.wait_for_selector("#map-typed textarea:visible")
+    page.wait_for_timeout(500)  # Gradio sets an opened part's values a moment after it shows them
     page.fill("#map-typed textarea", "de: Guten Morgen <img src=x onerror=window.evil=1></script>")
     page.click("#map-draw")
     page.wait_for_selector("#map-view .mm-legend >> text=your sentences", timeout=60_000)
