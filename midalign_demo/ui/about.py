@@ -8,7 +8,7 @@ from importlib.resources import files
 import gradio as gr
 
 from midalign_demo import adapters, embedded, provenance, tasks, variants
-from midalign_demo.ui import cards
+from midalign_demo.ui import words
 
 _METHOD = """\
 ## The method
@@ -96,7 +96,7 @@ def _variants() -> str:
     ]
     said = {**_VARIANTS, "merged": _MERGED.format(weights=" or ".join(named))}
     rows = "".join(
-        f"<tr><th scope='row'>{escape(cards.TITLES[name][0])}</th><td>{escape(said[name])}</td></tr>"
+        f"<tr><th scope='row'>{escape(words.ENGLISH(f'variant_{name}'))}</th><td>{escape(said[name])}</td></tr>"
         for name in variants.VARIANTS
     )
     return (
