@@ -238,7 +238,7 @@ def test_the_stored_map_has_the_visitors_words():
     for tag, direction in (("ar", "rtl"), ("de", "ltr"), ("ar", "rtl")):
         say = words.Words(tag)
         made = json.loads(tab.first_map(say))
-        assert made["note"].startswith(say("draw_stored").partition("{")[0])
+        assert made["note"].startswith(words.tables()[tag]["draw_stored"].partition("{")[0])
         assert made["words"] == say.of_map
         assert (made["lang"], made["dir"]) == (tag, direction)
     assert json.loads(tab.first_map())["note"].startswith("Stored map of ")
@@ -250,23 +250,23 @@ def test_the_stored_map_has_the_visitors_words():
 )
 def test_maps_and_layers_speak_the_visitors_language(open_page, open_tab, locale, tag, direction):
     page = open_page(1280, locale=locale)
-    say = words.Words(tag)
+    say, table = words.Words(tag), words.tables()[tag]
     open_tab(page, say("tab_map"))
     page.click(f"#map-draw >> text={say('draw')}")
     page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=60_000)
     assert say("map_click") in page.inner_text("#map-view .mm-panel")
-    assert say("map_found", all="").strip().partition(" ")[0] in page.inner_text("#map-view .mm-plot")
+    assert table["map_found"].split()[0] in page.inner_text("#map-view .mm-plot")
     assert say("draw_layout") in page.inner_text("#map-method")
     assert say("map_look_layers") in page.inner_text("#map-show")
     assert page.get_attribute("#map-view .mm", "dir") == direction
     for part in ("#map-show", "#map-view .mm-panel"):
         assert page.evaluate("part => getComputedStyle(document.querySelector(part)).direction", part) == direction
     assert page.evaluate("getComputedStyle(document.querySelector('#map-view .mm-plot')).direction") == "ltr"
-    page.wait_for_selector(f"#status >> text={say('status_ready').partition('{')[0]}")
-    page.wait_for_selector(f"#about >> text={say('footer').partition('{')[0]}")
+    page.wait_for_selector(f"#status >> text={table['status_ready'].partition('{')[0]}")
+    page.wait_for_selector(f"#about >> text={table['footer'].partition('{')[0]}")
     open_tab(page, say("tab_layers"))
     page.click(f"#layers-measure >> text={say('layers_measure')}")
-    page.wait_for_selector(f"#layers-above-after >> text={say('map_panel', name='align', layer='')}", timeout=60_000)
+    page.wait_for_selector(f"#layers-above-after >> text={table['map_found'].split()[0]}", timeout=60_000)
     assert say("layers_by_layer") in page.inner_text("#layers-table")
     open_tab(page, say("tab_results"))
     page.wait_for_selector(f"#results-groups >> text={say('results_groups')}")
