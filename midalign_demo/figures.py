@@ -120,12 +120,19 @@ def map_figure(shown: EmbeddingMap, *, colour_by: str = "language") -> go.Figure
     return figure
 
 
-def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: str = "all") -> go.Figure:
+def layer_curve(
+    tables: Mapping[str, Mapping[int | str, Mapping]],
+    *,
+    measure: str = "all",
+    layer: str = "layer",
+    accuracy: str | None = None,
+) -> go.Figure:
     """Retrieval accuracy over the layers, a line for each variant, with its best layer marked.
 
     Args:
         tables: for each variant and layer a table of `midalign_demo.retrieval.retrieval_table`.
         measure: `all` pairs or `en-x`.
+        layer, accuracy: what the axes are called, in another language than English.
 
     Raises:
         InputError: another measure, or no English in the tables.
@@ -149,7 +156,7 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
                 legendgroup=name,
                 line={"color": colour, "width": 2.5},
                 marker={"size": 6, "symbol": SYMBOLS[number % len(SYMBOLS)]},
-                hovertemplate=f"<b>{name}</b><br>layer %{{x}}: %{{y:.3f}}<extra></extra>",
+                hovertemplate=f"<b>{name}</b><br>{layer} %{{x}}: %{{y:.3f}}<extra></extra>",
             )  # fmt: skip
         )
         figure.add_trace(
@@ -159,7 +166,7 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
                 mode="markers+text",
                 legendgroup=name,
                 showlegend=False,
-                text=[f"layer {layers[best]}: {values[best]:.2f}"],
+                text=[f"{layer} {layers[best]}: {values[best]:.2f}"],
                 textposition="top center",
                 hoverinfo="skip",
                 textfont={"size": 12, "color": INK},
@@ -171,10 +178,10 @@ def layer_curve(tables: Mapping[str, Mapping[int | str, Mapping]], *, measure: s
     axis = {"gridcolor": RULE, "zeroline": False, "fixedrange": True}
     shown = sorted({int(layer) for by_layer in tables.values() for layer in by_layer})
     step = max(1, round((shown[-1] - shown[0]) / 9))
-    figure.update_xaxes(
-        title="layer", range=[shown[0] - 0.5, shown[-1] + 0.5], tick0=0, dtick=step, tickangle=0, **axis
+    figure.update_xaxes(title=layer, range=[shown[0] - 0.5, shown[-1] + 0.5], tick0=0, dtick=step, tickangle=0, **axis)
+    figure.update_yaxes(
+        title=accuracy or f"retrieval accuracy, {pairs}", range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1], **axis
     )
-    figure.update_yaxes(title=f"retrieval accuracy, {pairs}", range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1], **axis)
     finish(figure, 300, {"l": 56, "r": 16, "t": 24, "b": 84})
     figure.update_layout(legend={"y": -0.16, "yanchor": "top"})
     return figure

@@ -8,7 +8,10 @@
 - `colour_by`: the first of them to be shown;
 - `looks`: ways to look at the slices, each `{"key", "name", "step_label", "step_names", "panels"}`; a panel is
   `{"title", "steps"}` with the numbers of its slices, one after another;
-- `note`: a sentence to stand above the map, or empty.
+- `note`: a sentence to stand above the map, or empty;
+- `words`: what the script says, by the keys of `assets/words/` that begin with `map_`; English stands in for what is
+  missing, and for all of it in a document without `words`;
+- `lang`, `dir`: the language and direction of these words, as HTML has them; `en` and `ltr` where they are missing.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from midalign_demo.maps import COLOUR_BY, SHOWS, EmbeddingMap
 
 _DECIMALS = 3  # enough to draw; all layers of two variants are then about a megabyte
 PLACEHOLDER = "__MAP__"  # where a page's document goes
+WORDS = "map_"  # what the keys of a map's words begin with
 _STYLE = """
 :root { color-scheme: light dark; --body-text-color: #1f2430; --background-fill-primary: #fff; }
 @media (prefers-color-scheme: dark) { :root { --body-text-color: #e5e7eb; --background-fill-primary: #0f172a;
@@ -36,22 +40,32 @@ body { max-width: 1180px; margin: 0 auto; padding: 12px; color: var(--body-text-
   background: var(--background-fill-primary); font: 15px/1.5 system-ui, "Noto Sans", sans-serif; }
 h1 { margin: 0; font-size: 1.2rem; } h1 + p { margin: .2rem 0 .8rem; max-width: 75ch; }
 """
-HOW_TO_READ = (
-    "Each point is a sentence. Where translations lie together, the model has the same place for the same meaning; "
-    "where a language lies by itself, it has not. The map squeezes hundreds of dimensions into a few and can mislead: "
-    "what was measured in all of them stands above it."
-)
+
+
+@lru_cache(maxsize=1)
+def english() -> dict[str, str]:
+    """What a map says by itself: the English words by key."""
+    table = json.loads(_asset("words", "en.json"))
+    return {key: text for key, text in table.items() if key.startswith(WORDS)}
 
 
 def map_document(
-    shown: EmbeddingMap, *, show: str = SHOWS[0], colour_by: str = COLOUR_BY[0], note: str = ""
-) -> dict:  # fmt: skip
+    shown: EmbeddingMap,
+    *,
+    show: str = SHOWS[0],
+    colour_by: str = COLOUR_BY[0],
+    note: str = "",
+    words: Mapping[str, str] | None = None,
+    lang: str = "en",
+) -> dict:
     """What the script draws.
 
     Args:
         show: what the slices differ in, one of `maps.SHOWS`; `strength` can be looked at in two ways.
         colour_by: one of `maps.COLOUR_BY`.
         note: a sentence to stand above the map.
+        words: what the map says, by the keys of `english`; default: that.
+        lang: the tag of their language.
 
     Raises:
         InputError: another `show` or `colour_by`.
@@ -60,31 +74,45 @@ def map_document(
 
     if colour_by not in COLOUR_BY:
         raise InputError(f"colour by: {colour_by!r} is not one of {', '.join(COLOUR_BY)}")
+    words = {**english(), **(words or {})}
+    colourings = {name: [asdict(group) for group in groups(shown, name)] for name in COLOUR_BY}
+    if shown.added:
+        for found in colourings.values():
+            found[-1]["name"] = words["map_own_all"]
     return {
         "map": shown.to_dict(_DECIMALS),
         "languages": [{"tag": tag, "name": languages.name(tag)} for tag in shown.languages],
-        "colourings": {name: [asdict(group) for group in groups(shown, name)] for name in COLOUR_BY},
+        "colourings": colourings,
         "colour_by": colour_by,
-        "looks": _looks(shown, show),
+        "looks": _looks(shown, show, words),
         "note": note,
+        "words": words,
+        "lang": lang,
+        "dir": _direction(lang),
     }
 
 
-def _looks(shown: EmbeddingMap, show: str) -> list[dict]:
+def _direction(lang: str) -> str:
+    return "rtl" if languages.is_rtl(lang) else "ltr"
+
+
+def _looks(shown: EmbeddingMap, show: str, words: Mapping[str, str]) -> list[dict]:
     numbers = range(len(shown.slices))
     labels = [part.label for part in shown.slices]
     if show == "variants":
         panels = [{"title": None, "steps": [at]} for at in numbers]
-        return [{"key": "variants", "name": "Side by side", "step_label": "", "step_names": [""], "panels": panels}]
+        name = words["map_look_variants"]
+        return [{"key": "variants", "name": name, "step_label": "", "step_names": [""], "panels": panels}]
     if show == "strength":
         name = labels[0].partition(" ")[0]
         shared = os.path.commonprefix(labels)
         weights = [label[shared.rfind(" ") + 1 :] for label in labels]
         ends = [{"title": "base", "steps": [0]}, {"title": name, "steps": [len(labels) - 1]}]
         return [
-            {"key": "ends", "name": f"Base and {name} side by side", "step_label": "", "step_names": [""],
+            {"key": "ends", "name": words["map_look_ends"].format(name=name), "step_label": "", "step_names": [""],
              "panels": ends},
-            {"key": "strength", "name": "Alignment strength", "step_label": f"weight of {name}", "step_names": weights,
+            {"key": "strength", "name": words["map_look_strength"],
+             "step_label": words["map_weight"].format(name=name), "step_names": weights,
              "panels": [{"title": None, "steps": list(numbers)}]},
         ]  # fmt: skip
     if show == "layers":
@@ -95,8 +123,9 @@ def _looks(shown: EmbeddingMap, show: str) -> list[dict]:
         names = [str(shown.slices[at].layer) for at in next(iter(steps.values()))]
         panels = [{"title": label, "steps": own} for label, own in steps.items()]
         return [
-            {"key": "layers", "name": "Layer by layer", "step_label": "layer", "step_names": names, "panels": panels}
-        ]
+            {"key": "layers", "name": words["map_look_layers"], "step_label": words["map_layer"],
+             "step_names": names, "panels": panels},
+        ]  # fmt: skip
     raise InputError(f"show: {show!r} is not one of {', '.join(SHOWS)}")
 
 
@@ -108,17 +137,18 @@ def as_json(document: Mapping) -> str:
 @lru_cache(maxsize=1)
 def script() -> str:
     """The script: it defines `midalignMap`."""
-    return "".join(_asset(name) for name in ("drawing.js", "map.js"))
+    words = f"const ENGLISH = {as_json(english())};\n"
+    return words + "".join(_asset("page", name) for name in ("drawing.js", "map.js"))
 
 
 @lru_cache(maxsize=1)
 def style() -> str:
     """The style sheet of what the script builds."""
-    return _asset("map.css")
+    return _asset("page", "map.css")
 
 
-def _asset(name: str) -> str:
-    return (files("midalign_demo") / "assets" / "page" / name).read_text(encoding="utf-8")
+def _asset(folder: str, name: str) -> str:
+    return (files("midalign_demo") / "assets" / folder / name).read_text(encoding="utf-8")
 
 
 def plotly_file() -> Path:
@@ -126,14 +156,16 @@ def plotly_file() -> Path:
     return Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 
 
-def map_page(document: str = PLACEHOLDER) -> str:
+def map_page(document: str = PLACEHOLDER, *, words: Mapping[str, str] | None = None, lang: str = "en") -> str:
     """The page, which needs no network.
 
     Args:
         document: from `as_json`; without it the page has the placeholder in its place.
+        words, lang: what stands around the map, as `map_document` takes them.
     """
+    words = {**english(), **(words or {})}
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{lang}" dir="{_direction(lang)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -141,9 +173,9 @@ def map_page(document: str = PLACEHOLDER) -> str:
 <style>{_STYLE}{style()}</style>
 </head>
 <body>
-<h1>Where sentences lie in the middle of the model</h1>
-<p>{HOW_TO_READ}</p>
-<main id="map"><noscript>This map needs JavaScript.</noscript></main>
+<h1>{words["map_page_title"]}</h1>
+<p>{words["map_how_to_read"]}</p>
+<main id="map"><noscript>{words["map_needs_script"]}</noscript></main>
 <script>{plotly_file().read_text(encoding="utf-8")}</script>
 <script type="application/json" id="document">{document}</script>
 <script>

@@ -35,6 +35,32 @@ def test_every_colouring_has_every_point_once():
         pages.map_document(made_map(), colour_by="size")
 
 
+def test_a_document_says_what_it_is_given_and_the_rest_in_english():
+    given = {
+        "map_play": "Abspielen",
+        "map_look_ends": "base und {name} nebeneinander",
+        "map_weight": "Gewicht von {name}",
+    }
+    shown = made_map(labels=("align x 0", "align x 1"))
+    made = pages.map_document(shown, show="strength", words=given, lang="de")
+    assert (made["words"]["map_play"], made["words"]["map_all"]) == ("Abspielen", "All")
+    assert (made["lang"], made["dir"]) == ("de", "ltr")
+    ends, steps = made["looks"]
+    assert (ends["name"], steps["step_label"]) == ("base und align nebeneinander", "Gewicht von align")
+    assert steps["name"] == "Alignment strength"
+    assert pages.map_document(shown, lang="ar")["dir"] == "rtl"
+    plain = pages.map_document(shown)
+    assert (plain["words"], plain["lang"]) == (pages.english(), "en")
+
+
+def test_a_page_is_in_the_language_of_its_words():
+    page = pages.map_page("{}", words={"map_page_title": "أين تقع الجمل"}, lang="ar")
+    assert '<html lang="ar" dir="rtl">' in page
+    assert "<h1>أين تقع الجمل</h1>" in page
+    assert pages.english()["map_how_to_read"] in page
+    assert '<html lang="en" dir="ltr">' in pages.map_page("{}")
+
+
 def test_variants_are_panels():
     (look,) = pages.map_document(made_map(labels=("base", "task", "align")))["looks"]
     assert [panel["steps"] for panel in look["panels"]] == [[0], [1], [2]]

@@ -96,7 +96,7 @@ def _variants() -> str:
     ]
     said = {**_VARIANTS, "merged": _MERGED.format(weights=" or ".join(named))}
     rows = "".join(
-        f"<tr><th scope='row'>{escape(words.ENGLISH('variant_' + name))}</th><td>{escape(said[name])}</td></tr>"
+        f"<tr><th scope='row'>{escape(words.ENGLISH(f'variant_{name}'))}</th><td>{escape(said[name])}</td></tr>"
         for name in variants.VARIANTS
     )
     return (

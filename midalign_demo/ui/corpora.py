@@ -11,6 +11,7 @@ import gradio as gr
 from midalign_demo import languages, parallel, sentences
 from midalign_demo.detection import detect
 from midalign_demo.errors import InputError
+from midalign_demo.ui.words import label
 
 DEFAULT_LANGUAGES = ("en", "de", "ru", "zh", "ar", "hi", "sw", "th", "cy", "am")
 DEFAULT_VARIANTS = ("base", "align")
@@ -33,20 +34,22 @@ def language_choices() -> list[tuple[str, str]]:
     return [(languages.both_names(tag), tag) for tag in sorted(tags, key=languages.name)]
 
 
+def topic_choices() -> list[tuple[str, str]]:
+    """All topics together, and each by itself."""
+    return [(label(f"topic_{topic}"), topic) for topic in dict.fromkeys([ALL_TOPICS, *topics()])]
+
+
 def languages_dropdown(elem_id: str, **options) -> gr.Dropdown:
     """The languages to look at; options as `gr.Dropdown` takes them."""
     return gr.Dropdown(
-        language_choices(), value=list(DEFAULT_LANGUAGES), multiselect=True, label="Languages", elem_id=elem_id,
-        **options,
+        language_choices(), value=list(DEFAULT_LANGUAGES), multiselect=True, label=label("languages"),
+        elem_id=elem_id, **options,
     )  # fmt: skip
 
 
 def own_file(elem_id: str) -> gr.File:
     """A visitor's own parallel sentences, which take the place of midalign's."""
-    return gr.File(
-        label="Parallel text instead of ours: .tsv with a column for each language (first line: en, de, ..) or .jsonl",
-        file_types=[".tsv", ".jsonl"], elem_id=elem_id,
-    )  # fmt: skip
+    return gr.File(label=label("own_file"), file_types=[".tsv", ".jsonl"], elem_id=elem_id)
 
 
 def corpus_of(tags: list[str], topic: str = ALL_TOPICS, file: str | None = None) -> dict[str, list[str]]:

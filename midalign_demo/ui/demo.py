@@ -22,10 +22,11 @@ from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.results import ResultsTab
 from midalign_demo.ui.steps import COMPARE, MAP, Steps
 from midalign_demo.ui.store import EmbeddingStore
-from midalign_demo.ui.words import label
+from midalign_demo.ui.words import Words, label
 
 _TITLE = "midalign"
 _QUEUE_PLACES = 32
+_METHOD = "*Middle-Layer Representation Alignment* ([Liu & Niehues, ACL 2025](https://arxiv.org/abs/2502.14830))"
 
 
 def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results: Path | None = None) -> gr.Blocks:
@@ -40,28 +41,36 @@ def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results
         with gr.Row(elem_id="top"):
             gr.Markdown(f"# {_TITLE}", elem_id="name")
             gr.Markdown(label("intro"), elem_id="intro")
-        status = gr.HTML(_status(host), elem_id="status", container=False)
+        status = gr.HTML(_status(host, words.ENGLISH), elem_id="status", container=False)
         steps = Steps()
         store = EmbeddingStore()
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(label("tab_compare"), id=COMPARE):
                 compare = CompareTab(host, unseen)
-            with gr.Tab(label("tab_map"), id=MAP):
+            with gr.Tab(label("tab_map"), id=MAP, elem_id="tab-map"):
                 MapTab(host, store)
-            with gr.Tab(label("tab_layers"), id="layers"):
+            with gr.Tab(label("tab_layers"), id="layers", elem_id="tab-layers"):
                 LayersTab(host, store)
-            with gr.Tab(label("tab_results"), id="results"):
+            with gr.Tab(label("tab_results"), id="results", elem_id="tab-results"):
                 ResultsTab(results)
             with gr.Tab(label("tab_about"), id="about-method"):
                 AboutTab()
         steps.lead_on(tabs, compare)
         gr.api(unseen.evaluate_sample, api_name="evaluate_sample", **MODEL_QUEUE)
-        gr.Markdown(_footer(host), elem_id="about")
+        footer = gr.Markdown(_footer(host, words.ENGLISH), elem_id="about")
 
         ticker = gr.Timer(1.0)
         tick = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-        ticker.tick(lambda: (_status(host), gr.Timer(active=host.is_loading)), None, [status, ticker], **tick)
-        demo.load(lambda: _status(host), None, status, **tick)
+
+        def told(request: gr.Request) -> tuple:
+            return _status(host, words.of(request)), gr.Timer(active=host.is_loading)
+
+        def greeted(request: gr.Request) -> tuple:
+            say = words.of(request)
+            return _status(host, say), _footer(host, say)
+
+        ticker.tick(told, None, [status, ticker], **tick)
+        demo.load(greeted, None, [status, footer], **tick)
         demo.load(None, None, None, js=words.TELL_LANGUAGE, **tick)
         demo.load(compare.restore, None, compare.page, **tick)
         demo.unload(compare.answering.stop)
@@ -106,20 +115,19 @@ def _warm_up(host: ModelHost) -> None:
         projection.warm_up()
 
 
-def _status(host: ModelHost) -> str:
+def _status(host: ModelHost, say: Words) -> str:
     if host.problem:
         return cards.notice(host.problem, kind="error")
     if host.is_loading:
-        return cards.notice(host.stage, kind="wait", seconds=host.seconds)
+        stage = f"\u2068{host.stage}\u2069"  # in English, so its direction is kept apart from the page's
+        return cards.notice(say("status_loading", stage=stage), kind="wait", seconds=host.seconds)
     engine = host.engine
-    loaded = ", ".join(engine.adapters.names) or "none"
+    loaded = ", ".join(engine.adapters.names) or say("none")
     dtype = str(engine.base.dtype).removeprefix("torch.")
-    return cards.notice(f"Ready: {host.base} in {dtype} on {engine.base.device}; adapters: {loaded}")
+    ready = say("status_ready", base=host.base, dtype=dtype, device=engine.base.device, adapters=loaded)
+    return cards.notice(ready)
 
 
-def _footer(host: ModelHost) -> str:
+def _footer(host: ModelHost, say: Words) -> str:
     licence = f" {embedded.LICENCE_NOTE}" if host.base == embedded.NAME else ""
-    return (
-        "Method: *Middle-Layer Representation Alignment* ([Liu & Niehues, ACL 2025](https://arxiv.org/abs/2502.14830))."
-        f" A model of this size makes mistakes.{licence}"
-    )
+    return say("footer", method=_METHOD) + licence

@@ -9,16 +9,17 @@ import gradio as gr
 
 from midalign_demo import languages
 from midalign_demo.retrieval import SCORES, by_language, retrieval_table
-from midalign_demo.ui import corpora, problems
+from midalign_demo.ui import corpora, problems, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
+from midalign_demo.ui.words import Words, label
 
-_INTRO = (
-    "How often is a sentence's nearest neighbour in another language its translation? Layer by layer: low where the "
-    "words go in, highest in the **middle**, low again where words come out."
-)
-_ORDERS = [("Script, then name", "script"), ("Name", "language"), ("Accuracy, best first", "accuracy")]
+_ORDERS = [
+    (label("layers_by_script"), "script"),
+    (label("layers_by_name"), "language"),
+    (label("layers_by_accuracy"), "accuracy"),
+]
 
 
 class LayersTab:
@@ -29,19 +30,19 @@ class LayersTab:
         self._build()
 
     def _build(self) -> None:
-        gr.Markdown(_INTRO)
+        gr.Markdown(label("layers_intro"))
         with gr.Row():
             tags = corpora.languages_dropdown("layers-languages", scale=3)
-            score = gr.Dropdown(list(SCORES), value="cosine", label="Score", scale=1)
-        with gr.Accordion("Your own sentences", open=False):
+            score = gr.Dropdown(list(SCORES), value="cosine", label=label("layers_score"), scale=1)
+        with gr.Accordion(label("own_sentences"), open=False):
             file = corpora.own_file("layers-file")
-        measure = gr.Button("Measure", variant="primary", elem_id="layers-measure")
+        measure = gr.Button(label("layers_measure"), variant="primary", elem_id="layers-measure")
         said = gr.HTML("", container=False, elem_id="layers-said")
         curve = gr.Plot(show_label=False, elem_id="layers-curve")
         table = gr.HTML("", container=False, elem_id="layers-table")
         with gr.Row(visible=False) as choices:
-            layer = gr.Slider(0, 64, value=0, step=1, label="Every pair of languages, at layer", elem_id="layers-layer")
-            order = gr.Dropdown(_ORDERS, value="script", label="Languages by", elem_id="layers-order")
+            layer = gr.Slider(0, 64, value=0, step=1, label=label("layers_at"), elem_id="layers-layer")
+            order = gr.Dropdown(_ORDERS, value="script", label=label("layers_order"), elem_id="layers-order")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
                 above_before = gr.HTML("", container=False, elem_id="layers-above-before")
@@ -57,7 +58,7 @@ class LayersTab:
             self._measure, [tags, score, file, order], [said, curve, table, measured, choices, layer, *at_a_layer],
             api_visibility="private", **MODEL_QUEUE,
         )  # fmt: skip
-        gr.on([layer.input, order.input], _at_layer, [measured, layer, order], at_a_layer,
+        gr.on([layer.input, order.input], _show_layer, [measured, layer, order], at_a_layer,
               api_visibility="private", show_progress="hidden", trigger_mode="always_last")  # fmt: skip
         gr.api(self.layer_curve, api_name="layer_curve", **MODEL_QUEUE)
 
@@ -67,23 +68,29 @@ class LayersTab:
         score: str,
         file: str | None,
         order: str,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
     ) -> tuple:
         """What is said, the curve, its table, what was measured, the choices, the layer, and what is shown at it."""
+        say = words.of(request)
         try:
             for stage in self._host.loading_stages():
                 progress(0, desc=stage)
             corpus = corpora.corpus_of(tags, file=file)
-            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, progress)
+            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, progress, say)
             from midalign_demo.figures import layer_curve
 
             measured = {"languages": list(corpus), "tables": tables}
             best = _best(list(tables.values())[-1])
             slider = gr.Slider(maximum=max(tables["base"]), value=best)
-            figure = layer_curve(tables, measure="en-x" if "en" in corpus else "all")
-            return "", figure, _table(tables), measured, gr.Row(visible=True), slider, *_at_layer(measured, best, order)
+            measure, accuracy = (
+                ("en-x", "layers_accuracy_english") if "en" in corpus else ("all", "layers_accuracy_all")
+            )
+            figure = layer_curve(tables, measure=measure, layer=say("map_layer"), accuracy=say(accuracy))
+            shown = _at_layer(measured, best, order, say)
+            return "", figure, _table(tables, say), measured, gr.Row(visible=True), slider, *shown
         except Exception as error:
-            return problems.notice_of(error, "Layers could not be measured"), *[gr.skip()] * 10
+            return problems.notice_of(error, "Layers could not be measured", say), *[gr.skip()] * 10
 
     def _tables(
         self,
@@ -91,13 +98,14 @@ class LayersTab:
         variants: Sequence[str],
         score: str,
         progress: gr.Progress | None = None,
+        say: Words = words.ENGLISH,
     ) -> dict[str, dict[int, dict]]:
         """For each variant and layer a table of `retrieval_table`."""
         engine = self._host.engine_for(FIRST_TASK)
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
         weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]
-        found = self._store.get_each(engine, corpus, weights, progress=progress)
+        found = self._store.get_each(engine, corpus, weights, progress=progress, say=say)
         for variant, rows in zip(offered, found, strict=True):
             tables[variant] = {
                 layer: retrieval_table(by_language(at_layer, corpus), score=score) for layer, at_layer in rows.items()
@@ -125,7 +133,11 @@ class LayersTab:
         }
 
 
-def _at_layer(measured: Mapping | None, layer: int, order: str) -> list:
+def _show_layer(measured: Mapping | None, layer: int, order: str, request: gr.Request) -> list:
+    return _at_layer(measured, layer, order, words.of(request))
+
+
+def _at_layer(measured: Mapping | None, layer: int, order: str, say: Words) -> list:
     """Of one layer, for the first two variants what stands above a heat map and the heat map; then their numbers."""
     from midalign_demo.figures import heat_map
 
@@ -134,17 +146,17 @@ def _at_layer(measured: Mapping | None, layer: int, order: str) -> list:
     tags, shown = measured["languages"], []
     tables = {variant: by_layer[int(layer)] for variant, by_layer in measured["tables"].items()}
     for variant, table in tables.items():
-        english = "" if table["en-x"] is None else f"{table['en-x']:.2f} with English, "
-        shown += [
-            f"<p class='above'><b>{escape(variant)}</b>, layer {int(layer)}<br>"
-            f"translation found: {english}{table['all']:.2f} all pairs</p>",
-            heat_map(table, tags, order=order),
-        ]
+        found = {"all": format(table["all"], ".2f")}
+        if table["en-x"] is not None:
+            found["english"] = format(table["en-x"], ".2f")
+        above = say("map_panel", name=f"<b>{escape(variant)}</b>", layer=int(layer))
+        measured_there = say("map_found_english" if "english" in found else "map_found", **found)
+        shown += [f"<p class='above'>{above}<br>{measured_there}</p>", heat_map(table, tags, order=order)]
     shown += ["", None] * (2 - len(tables))
-    return [*shown, _pairs(tables, tags, order)]
+    return [*shown, _pairs(tables, tags, order, say)]
 
 
-def _pairs(tables: Mapping[str, Mapping], tags: Sequence[str], order: str) -> str:
+def _pairs(tables: Mapping[str, Mapping], tags: Sequence[str], order: str, say: Words) -> str:
     """The heat maps' numbers, for those who cannot see them; folded."""
     from midalign_demo.figures import in_order, pair_accuracy
 
@@ -162,11 +174,11 @@ def _pairs(tables: Mapping[str, Mapping], tags: Sequence[str], order: str) -> st
             for one in ordered
         )
         parts.append(
-            f"<table class='figures'><caption>{escape(variant)}, every pair of languages</caption>"
+            f"<table class='figures'><caption>{say('layers_pairs', variant=escape(variant))}</caption>"
             f"<thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
     inside = f"<div class='scroll' tabindex='0'>{''.join(parts)}</div>"
-    return f"<details><summary>The same in numbers</summary>{inside}</details>"
+    return f"<details><summary>{say('layers_numbers')}</summary>{inside}</details>"
 
 
 def _best(by_layer: dict[int, dict]) -> int:
@@ -174,11 +186,11 @@ def _best(by_layer: dict[int, dict]) -> int:
     return max((layer for layer in by_layer if layer), key=lambda layer: by_layer[layer]["all"])
 
 
-def _table(tables: dict[str, dict[int, dict]]) -> str:
+def _table(tables: dict[str, dict[int, dict]], say: Words) -> str:
     """The curve's numbers, for those who cannot see it, and each language's at the best layer."""
     variants = list(tables)
     layers = list(next(iter(tables.values())))
-    head = "".join(f"<th>{escape(variant)}, all pairs</th>" for variant in variants)
+    head = "".join(f"<th>{say('layers_all', variant=escape(variant))}</th>" for variant in variants)
     rows = "".join(
         f"<tr><th scope='row'>{layer}</th>"
         + "".join(f"<td>{tables[variant][layer]['all']:.2f}</td>" for variant in variants)
@@ -192,14 +204,16 @@ def _table(tables: dict[str, dict[int, dict]]) -> str:
         for pair in next(iter(next(iter(tables.values())).values()))["pairs"]
         if pair.startswith("en-") or pair.endswith("-en")
     )
-    found = "".join(f"<th>{escape(variant)}, layer {_best(tables[variant])}</th>" for variant in variants)
+    found = "".join(
+        f"<th>{say('map_panel', name=escape(variant), layer=_best(tables[variant]))}</th>" for variant in variants
+    )
     with_english = (
-        "<table class='figures'><caption>With English, by language</caption>"
-        f"<thead><tr><th>language</th>{found}</tr></thead><tbody>{english}</tbody></table>"
+        f"<table class='figures'><caption>{say('layers_english')}</caption>"
+        f"<thead><tr><th>{say('map_by_language')}</th>{found}</tr></thead><tbody>{english}</tbody></table>"
         if english
         else ""
     )
     return (
-        "<div class='tables'><table class='figures'><caption>By layer</caption>"
-        f"<thead><tr><th>layer</th>{head}</tr></thead><tbody>{rows}</tbody></table>{with_english}</div>"
+        f"<div class='tables'><table class='figures'><caption>{say('layers_by_layer')}</caption>"
+        f"<thead><tr><th>{say('map_layer')}</th>{head}</tr></thead><tbody>{rows}</tbody></table>{with_english}</div>"
     )

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import gradio as gr
 
 from midalign_demo import embedded, maps, pages, stored_map, variants
 from midalign_demo.errors import InputError
 from midalign_demo.projection import METHODS
-from midalign_demo.ui import corpora, problems
+from midalign_demo.ui import corpora, problems, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.map_view import map_view
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
+from midalign_demo.ui.words import Words, label
 
-_SHOWS = [("Base and align", "variants"), ("Alignment strength", "strength"), ("Layer by layer", "layers")]
-_INTRO = (
-    "Each point is a sentence, placed by what the model makes of it half-way through. Without alignment, languages "
-    "tend to be islands; with it, sentences meet by **meaning**. Point at one to see its translations, click it for "
-    "its nearest neighbours, or let *Alignment strength* play."
-)
+_SHOWS = [
+    (label("draw_variants"), "variants"),
+    (label("map_look_strength"), "strength"),
+    (label("map_look_layers"), "layers"),
+]
 _MOST_FOR_UMAP = 6000  # points in all steps together, for which it takes a minute or two
 _ADDED = "added"  # a key beside the languages; no language has this tag
 
@@ -31,35 +30,36 @@ class MapTab:
 
     def __init__(self, host: ModelHost, store: EmbeddingStore):
         self._host, self._store = host, store
+        self._stored: dict[str, str] = {}  # the stored map's documents, by the language of their words
         self._build()
 
     def _build(self) -> None:
-        gr.Markdown(_INTRO)
+        gr.Markdown(label("draw_intro"))
         with gr.Row():
-            show = gr.Radio(_SHOWS, value=_SHOWS[0][1], label="Show", elem_id="map-show", scale=2)
+            show = gr.Radio(_SHOWS, value=_SHOWS[0][1], label=label("draw_show"), elem_id="map-show", scale=2)
             method = gr.Radio(
-                [(name.upper(), name) for name in reversed(METHODS)], value="pca", label="Layout", scale=1,
-                info="PCA takes a second; UMAP shows neighbourhoods better and takes longer.", elem_id="map-method",
+                [(name.upper(), name) for name in reversed(METHODS)], value="pca", label=label("draw_layout"),
+                info=label("draw_layout_why"), scale=1, elem_id="map-method",
             )  # fmt: skip
             layer = gr.Slider(
-                0, 64, value=0, step=1, label="Layer", visible=False, elem_id="map-layer", scale=1,
-                info="Meaning is in the middle; words go in below and come out above.",
+                0, 64, value=0, step=1, label=label("layer"), visible=False, elem_id="map-layer", scale=1,
+                info=label("draw_layer_why"),
             )  # fmt: skip
-        with gr.Accordion("Languages, topic, dimensions", open=False):
+        with gr.Accordion(label("draw_options"), open=False):
             tags = corpora.languages_dropdown("map-languages")
             with gr.Row():
-                topic = gr.Dropdown([corpora.ALL_TOPICS, *dict.fromkeys(corpora.topics())], value=corpora.ALL_TOPICS,
-                                    label="Sentences about", elem_id="map-topic")  # fmt: skip
-                dims = gr.Radio([2, 3], value=2, label="Dimensions", elem_id="map-dims")
-        with gr.Accordion("Your own sentences", open=False, elem_id="map-own"):
+                topic = gr.Dropdown(
+                    corpora.topic_choices(), value=corpora.ALL_TOPICS, label=label("draw_topic"), elem_id="map-topic"
+                )
+                dims = gr.Radio([2, 3], value=2, label=label("draw_dims"), elem_id="map-dims")
+        with gr.Accordion(label("own_sentences"), open=False, elem_id="map-own"):
             typed = gr.Textbox(
-                "",
-                label="Sentences to add to the map, one a line", lines=3, max_lines=8, elem_id="map-typed",
-                info="With a language tag in front, or the language is guessed.",
+                value="",
+                label=label("draw_typed"), info=label("draw_typed_why"), lines=3, max_lines=8, elem_id="map-typed",
                 placeholder="de: Guten Morgen, wie geht es dir?",
             )  # fmt: skip
             file = corpora.own_file("map-file")
-        draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
+        draw = gr.Button(label("draw"), variant="primary", elem_id="map-draw")
         said = gr.HTML("", elem_id="map-said", container=False)
         view = map_view(self.first_map, "map-view")
 
@@ -70,22 +70,15 @@ class MapTab:
               self._draw, inputs, outputs, **wired)  # fmt: skip
         gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
 
-    def first_map(self) -> str:
-        """The stored map, if it is one of the adapter in force."""
+    def first_map(self, say: Words = words.ENGLISH) -> str:
+        """The stored map, if it is one of the adapter in force, with the words of a language."""
         shipped = variants.shipped_sources(embedded.NAME, FIRST_TASK)
         in_force = self._host.base == embedded.NAME and self._host.sources(FIRST_TASK).get("align") == shipped["align"]
-        return self._stored if in_force else ""
-
-    @cached_property
-    def _stored(self) -> str:
-        shown = stored_map.read()
-        if shown is None:
+        if not in_force:
             return ""
-        note = (
-            f"Stored map of {len(shown.languages)} languages at layer {shown.slices[0].layer}, made from the shipped "
-            f"adapter by {stored_map.COMMAND}. Draw one of your own choice above."
-        )
-        return pages.as_json(pages.map_document(shown, show="strength", note=note))
+        if say.tag not in self._stored:
+            self._stored[say.tag] = _stored_map(say)
+        return self._stored[say.tag]
 
     def _draw(
         self,
@@ -97,9 +90,11 @@ class MapTab:
         dims: int,
         typed: str,
         file: str | None,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
     ) -> tuple:
         """What is said above the map, the map, and the layer's slider."""
+        say = words.of(request)
         try:
             added = corpora.typed_sentences(typed)
             corpus = corpora.corpus_of(tags, topic, file)
@@ -108,12 +103,13 @@ class MapTab:
             base = self._host.engine_for(FIRST_TASK).base
             chosen = int(layer) or base.middle_layer
             shown = self._map(
-                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, progress=progress
+                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, progress=progress,
+                say=say,
             )  # fmt: skip
             slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=show != "layers")
-            return "", pages.as_json(pages.map_document(shown, show=show)), slider
+            return "", pages.as_json(pages.map_document(shown, show=show, words=say.of_map, lang=say.tag)), slider
         except Exception as error:
-            return problems.notice_of(error, "A map could not be drawn"), gr.skip(), gr.skip()
+            return problems.notice_of(error, "A map could not be drawn", say), gr.skip(), gr.skip()
 
     def _map(
         self,
@@ -127,6 +123,7 @@ class MapTab:
         centre: bool = False,
         added: Sequence[tuple[str, str]] = (),
         progress: gr.Progress | None = None,
+        say: Words = words.ENGLISH,
     ) -> maps.EmbeddingMap:
         engine = self._host.engine_for(FIRST_TASK)
         offered = [name for name in asked if name in engine.variants(FIRST_TASK)]
@@ -139,11 +136,11 @@ class MapTab:
             )
         texts = {**corpus, _ADDED: [sentence for _, sentence in added]} if added else corpus
         weights = {tuple(sorted(view.weights.items())): view.weights for view in views}
-        each = self._store.get_each(engine, texts, list(weights.values()), progress=progress)
+        each = self._store.get_each(engine, texts, list(weights.values()), progress=progress, say=say)
         found = dict(zip(weights, each, strict=True))
         rows = [found[tuple(sorted(view.weights.items()))][view.layer] for view in views]
         if progress:
-            progress(0.99, desc=f"Laying out {len(rows[0])} points ({method.upper()})")
+            progress(0.99, desc=say("draw_laying_out", n=len(rows[0]), method=method.upper()))
         return maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
 
     def embedding_map(
@@ -172,3 +169,13 @@ class MapTab:
             return self._map(
                 corpus, show, method=method, dims=dims, layer=layer, asked=chosen, centre=centre, added=added
             ).to_dict()  # fmt: skip
+
+
+def _stored_map(say: Words) -> str:
+    shown = stored_map.read()
+    if shown is None:
+        return ""
+    note = say(
+        "draw_stored", n=len(shown.languages), layer=shown.slices[0].layer, command=stored_map.COMMAND
+    )  # fmt: skip
+    return pages.as_json(pages.map_document(shown, show="strength", note=note, words=say.of_map, lang=say.tag))

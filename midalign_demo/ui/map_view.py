@@ -8,6 +8,8 @@ from collections.abc import Callable
 import gradio as gr
 
 from midalign_demo import pages
+from midalign_demo.ui import words
+from midalign_demo.ui.words import Words
 
 # Plotly is fetched from the app itself, when there is a map to draw; the page works without a network.
 _START = """
@@ -31,12 +33,12 @@ else server.first_map().then((text) => props.value || show(text));
 """
 
 
-def map_view(first: Callable[[], str], elem_id: str) -> gr.HTML:
+def map_view(first: Callable[[Words], str], elem_id: str) -> gr.HTML:
     """A component whose value is a document of `midalign_demo.pages` as JSON.
 
     Args:
         first: what is shown until there is a value; asked when the component is first on screen, so that a page
-            that opens on another tab need not carry it. An empty text for nothing.
+            that opens on another tab need not carry it, with the visitor's words. An empty text for nothing.
     """
     gr.set_static_paths(pages.plotly_file())
     start = (
@@ -44,11 +46,12 @@ def map_view(first: Callable[[], str], elem_id: str) -> gr.HTML:
     )
 
     # The script calls both by their names, and Gradio hands on an argument whether there is one or not.
-    def map_page(_: object) -> str:
-        return pages.map_page()
+    def map_page(_: object, request: gr.Request) -> str:
+        say = words.of(request)
+        return pages.map_page(words=say.of_map, lang=say.tag)
 
-    def first_map(_: object) -> str:
-        return first()
+    def first_map(_: object, request: gr.Request) -> str:
+        return first(words.of(request))
 
     return gr.HTML(
         "", html_template='<div class="map-root"></div>', apply_default_css=False, container=False, elem_id=elem_id,

@@ -9,12 +9,12 @@ from midalign_demo import languages, tables
 from midalign_demo.tables import RETRIEVAL, ResultTable, Score
 from midalign_demo.tasks import json_generation, slot_filling, translation
 
-# What is measured, in the order in which it is offered.
+# What is measured, in the order in which it is offered, with the keys of its name.
 TITLES = {
-    RETRIEVAL: "Retrieval",
-    slot_filling.NAME: "Slot filling",
-    json_generation.NAME: "JSON",
-    translation.NAME: "Translation",
+    RETRIEVAL: "results_retrieval",
+    slot_filling.NAME: "task_slots",
+    json_generation.NAME: "task_json",
+    translation.NAME: "task_translation",
 }
 
 _PERCENT_METRICS = ("bleu", "chrf")  # sacrebleu counts them from 0 to 100; all others go from 0 to 1

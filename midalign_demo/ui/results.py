@@ -11,15 +11,9 @@ from midalign_demo import figures, score_figures, tables, tasks
 from midalign_demo.errors import InputError
 from midalign_demo.provenance import GROUPS
 from midalign_demo.tables import RETRIEVAL, ResultTable
-from midalign_demo.ui import cards, result_tables
+from midalign_demo.ui import cards, result_tables, words
+from midalign_demo.ui.words import Words, label
 
-_INTRO = (
-    "What the shipped adapters do, measured on text that they were neither trained nor tuned on. **Supervised** "
-    "languages have task data in training, **aligned** ones have translations only, **transfer** ones have neither. "
-    "Bars are 95 % intervals. With each table stands the command that makes it again; `DATA` is the folder with the "
-    "data sets."
-)
-_NOTHING_LEFT = "Nothing is left to show: choose a variant and a language that the other filters leave in."
 _QUIET = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 
@@ -42,7 +36,7 @@ class ResultsTab:
         self._build()
 
     def _build(self) -> None:
-        gr.Markdown(_INTRO)
+        gr.Markdown(label("results_intro"))
         for problem in self._problems:
             gr.HTML(cards.notice(problem, kind="error"), elem_classes="flush")
         if not self._tables:
@@ -53,24 +47,28 @@ class ResultsTab:
         names = self._names(measured[0])
         first = self._opened(names[0])
         task = gr.Radio(
-            [(result_tables.TITLES[task], task) for task in measured],
+            [(label(result_tables.TITLES[task]), task) for task in measured],
             value=measured[0],
-            label="Task",
+            label=label("task"),
             elem_id="results-task",
         )
-        name = gr.Dropdown(self._choices(names), value=names[0], label="Table", elem_id="results-table")
+        name = gr.Dropdown(self._choices(names), value=names[0], label=label("results_table"), elem_id="results-table")
         with gr.Row():
-            variants = gr.CheckboxGroup(label="Variants", elem_id="results-variants", **first["variants"])
-            groups = gr.CheckboxGroup(label="Languages that are", elem_id="results-groups", **first["groups"])
+            variants = gr.CheckboxGroup(label=label("variants"), elem_id="results-variants", **first["variants"])
+            groups = gr.CheckboxGroup(label=label("results_groups"), elem_id="results-groups", **first["groups"])
         with gr.Row():
-            scripts = gr.Dropdown(label="Only scripts", multiselect=True, elem_id="results-scripts", **first["scripts"])
-            rows = gr.Dropdown(label="Only languages", multiselect=True, elem_id="results-languages", **first["rows"])
-            metric = gr.Dropdown(label="Metric", elem_id="results-metric", **first["metric"])
-            layer = gr.Slider(label="Layer", step=1, elem_id="results-layer", **first["layer"])
+            scripts = gr.Dropdown(
+                label=label("results_scripts"), multiselect=True, elem_id="results-scripts", **first["scripts"]
+            )
+            rows = gr.Dropdown(
+                label=label("results_languages"), multiselect=True, elem_id="results-languages", **first["rows"]
+            )
+            metric = gr.Dropdown(label=label("results_metric"), elem_id="results-metric", **first["metric"])
+            layer = gr.Slider(label=label("layer"), step=1, elem_id="results-layer", **first["layer"])
         source = gr.HTML(first["source"], elem_classes="flush", elem_id="results-source")
         command = gr.Code(
             first["command"], language="shell", interactive=False, wrap_lines=True, show_line_numbers=False, lines=1,
-            label="Made by this command", buttons=["copy"],
+            label=label("results_command"), buttons=["copy"],
             elem_id="results-command",
         )  # fmt: skip
         filters = [name, variants, groups, scripts, rows, metric, layer]
@@ -81,7 +79,7 @@ class ResultsTab:
             gr.HTML(said, elem_classes="flush", elem_id="results-said"),
             gr.Plot(plot, show_label=False, elem_id="results-plot"),
             gr.Dataframe(
-                frame, label="As a table; ⋮ in a heading sorts and filters", interactive=False, max_height=420,
+                frame, label=label("results_frame"), interactive=False, max_height=420,
                 buttons=["copy", "fullscreen"], elem_id="results-frame",
             ),
             gr.Plot(curve, show_label=False, visible=curve is not None, elem_id="results-curve"),
@@ -126,7 +124,7 @@ class ResultsTab:
             "command": table.command,
         }  # fmt: skip
 
-    def _open(self, name: str) -> list:
+    def _open(self, name: str, request: gr.Request) -> list:
         opened = self._opened(name)
         kept = ("name", "variants", "groups", "scripts", "rows", "metric", "layer")
         return [
@@ -138,11 +136,22 @@ class ResultsTab:
             gr.Slider(**opened["layer"]),
             opened["source"],
             opened["command"],
-            *self._show(*(opened[key]["value"] for key in kept)),
+            *self._show(*(opened[key]["value"] for key in kept), request),
         ]
 
-    def _show(self, *filters) -> list:
-        said, plot, frame, curve, notes = self._shown(*filters)
+    def _show(
+        self,
+        name: str,
+        variants: list[str],
+        groups: list[str],
+        scripts: list[str],
+        rows: list[str],
+        metric: str | None,
+        layer: int,
+        request: gr.Request,
+    ) -> list:
+        filters = (name, variants, groups, scripts, rows, metric, layer)
+        said, plot, frame, curve, notes = self._shown(*filters, say=words.of(request))
         plots = [gr.Plot(made, visible=made is not None) for made in (plot, curve)]
         return [said, plots[0], gr.Dataframe(frame, visible=frame is not None), plots[1], notes]
 
@@ -155,6 +164,8 @@ class ResultsTab:
         rows: list[str],
         metric: str | None,
         layer: int,
+        *,
+        say: Words = words.ENGLISH,
     ) -> tuple:
         """A notice, the chart, the table, the curve over layers (of retrieval alone) and notes; None for none."""
         table = self._tables[name]
@@ -171,7 +182,7 @@ class ResultsTab:
             shown = _retrieval(table, variants, kept, layer) if is_retrieval else _scores(table, variants, kept, metric)
             if shown is not None:
                 return "", *shown
-        return cards.notice(_NOTHING_LEFT), None, None, None, ""
+        return cards.notice(say("results_nothing")), None, None, None, ""
 
 
 def _scores(table: ResultTable, variants: list[str], rows: list[str], metric: str) -> tuple:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from midalign_demo.ui import words
+from midalign_demo.ui.words import Words
+
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
     from midalign_demo.engine import Engine
@@ -66,17 +69,20 @@ class EmbeddingStore:
         weights: Sequence[Weights],
         *,
         progress: Callable[..., object] | None = None,
+        say: Words = words.ENGLISH,
     ) -> Iterator[dict[int, np.ndarray]]:
         """As `get`, for one set of adapters after the other.
 
         Args:
             progress: a `gr.Progress`, told the share that is done and, as `desc`, what is going on.
+            say: the language of the page.
         """
         for number, chosen in enumerate(weights):
 
             def tell(done: int, n: int, at: int = number) -> None:
                 if progress:
-                    progress((at + done / n) / len(weights), desc=f"Reading the sentences, {at + 1} of {len(weights)}")
+                    desc = say("reading", at=at + 1, all=len(weights))
+                    progress((at + done / n) / len(weights), desc=desc)
 
             yield self.get(engine, corpus, chosen, progress=tell)
 

@@ -16,7 +16,7 @@ from importlib.resources import files
 
 import gradio as gr
 
-from midalign_demo import languages
+from midalign_demo import languages, pages
 
 TAGS = ("en", "de", "es", "fr", "zh", "ar", "hi", "sw")
 _NOT_GRADIOS = ("sw",)
@@ -108,6 +108,11 @@ class Words:
     def __call__(self, key: str, **values) -> str:
         """The words for a key, with values put in where they have a `{name}`."""
         return self._table[key].format(**values)
+
+    @property
+    def of_map(self) -> dict[str, str]:
+        """What a map says, as `pages.map_document` takes it."""
+        return {key: text for key, text in self._table.items() if key.startswith(pages.WORDS)}
 
     @property
     def attributes(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from midalign_demo import pages
 from midalign_demo.maps import EmbeddingMap, View, lay_out
+from midalign_demo.ui import words
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +30,17 @@ def made_map(dims: int = 2, show: str = "strength", labels=None) -> EmbeddingMap
 
 @pytest.fixture
 def open_map(browser, tmp_path):
-    """Opens a map's page without a network; at the end nothing may have failed in it, and no user's HTML have run."""
+    """Opens a map's page without a network; at the end nothing may have failed in it, and no user's HTML have run.
+
+    Also of a document without some of its parts.
+    """
     opened = []
 
-    def open_at(shown: EmbeddingMap, *, show: str = "strength", width: int = 1280, **options):
+    def open_at(shown: EmbeddingMap, *, show: str = "strength", width: int = 1280, without=(), **options):
         target = tmp_path / "map.html"
-        target.write_text(pages.map_page(pages.as_json(pages.map_document(shown, show=show, **options))))
+        document = pages.map_document(shown, show=show, **options)
+        kept = {key: part for key, part in document.items() if key not in without}
+        target.write_text(pages.map_page(pages.as_json(kept)))
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, accept_downloads=True)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -151,6 +157,46 @@ def test_colours_and_filters_need_no_new_computation(open_map):
         "document.querySelector('.mm-plot').data.filter((t) => t.name && t.xaxis == 'x').flatMap((t) => t.customdata)"
     )
     assert sorted(page.evaluate(bright)) == [1, 4]  # its translations; the Arabic one stays hidden
+
+
+def fixed_texts(page) -> str:
+    """What the map says when nothing has been done with it yet."""
+    hints = page.locator(".mm [aria-label], .mm [placeholder]").evaluate_all(
+        "found => found.map((one) => `${one.ariaLabel} ${one.placeholder}`)"
+    )
+    return " ".join([page.locator(".mm").inner_text(), *hints])
+
+
+@pytest.mark.parametrize(("tag", "side"), [("de", "left"), ("ar", "right"), ("zh", "left")])
+def test_a_map_speaks_the_language_of_its_words(open_map, tag, side):
+    say = words.Words(tag)
+    page = open_map(made_map(), width=390, words=say.of_map, lang=tag)
+    said = fixed_texts(page)
+    for key in ("map_find", "map_find_hint", "map_lines", "map_click", "map_choose", "map_download", "map_own_all",
+                "map_head_nearest", "map_look_strength", "map_table"):  # fmt: skip
+        assert say(key) in said, key
+    assert say("map_show_by", colour=say("map_by_language")) in said
+    assert say("map_shown", shown=10, all=10) in said
+    assert say("map_panel", name="align", layer=11) in said
+    page.locator("[data-look=strength]").click()
+    assert say("map_play") in page.locator(".mm-play").inner_text()
+    assert say("map_weight", name="align") in page.locator(".mm-steps output").inner_text()
+    english = {text for key, text in pages.english().items() if len(text) > 12 and text not in say.of_map.values()}
+    assert not [text for text in english if text in said]
+    assert page.locator(".mm").get_attribute("lang") == tag
+    assert page.evaluate("document.querySelector('.mm-plot')._fullLayout.annotations[0].xanchor") == side
+    wide = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.annotation-text')].map((t) => t.getBBox().width))"
+    )
+    assert wide <= page.evaluate("document.querySelector('.mm-plot').clientWidth")
+
+
+def test_a_document_without_words_is_shown_in_english(open_map):
+    page = open_map(made_map(), without=("words", "lang", "dir"))
+    said = fixed_texts(page)
+    for key in ("map_find_hint", "map_lines", "map_click", "map_head_all", "map_table"):
+        assert pages.english()[key] in said, key
+    assert "10 of 10 points shown" in said
 
 
 def test_what_is_downloaded(open_map):

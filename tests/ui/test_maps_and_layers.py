@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +10,7 @@ import pytest
 
 from midalign_demo import embedded, stored_map
 from midalign_demo.errors import InputError
-from midalign_demo.ui import corpora
+from midalign_demo.ui import corpora, words
 from midalign_demo.ui.demo import build
 from midalign_demo.ui.host import ModelHost
 from midalign_demo.ui.look import launch_options
@@ -231,6 +232,47 @@ def test_another_adapter_has_no_stored_map(adapter_folders):
         base = MapTab(ModelHost("another/base"), EmbeddingStore())
     assert len(ours.first_map()) > 10_000
     assert (other.first_map(), base.first_map()) == ("", "")
+
+
+def test_the_stored_map_has_the_visitors_words():
+    with gr.Blocks():
+        tab = MapTab(ModelHost(embedded.NAME), EmbeddingStore())
+    for tag, direction in (("ar", "rtl"), ("de", "ltr"), ("ar", "rtl")):
+        say = words.Words(tag)
+        made = json.loads(tab.first_map(say))
+        assert made["note"].startswith(words.tables()[tag]["draw_stored"].partition("{")[0])
+        assert made["words"] == say.of_map
+        assert (made["lang"], made["dir"]) == (tag, direction)
+    assert json.loads(tab.first_map())["note"].startswith("Stored map of ")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("locale", "tag", "direction"), [("de-DE", "de", "ltr"), ("ar-EG", "ar", "rtl"), ("sw-KE", "sw", "ltr")]
+)
+def test_maps_and_layers_speak_the_visitors_language(open_page, open_tab, locale, tag, direction):
+    page = open_page(1280, locale=locale)
+    say, table = words.Words(tag), words.tables()[tag]
+    open_tab(page, say("tab_map"))
+    page.click(f"#map-draw >> text={say('draw')}")
+    page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=60_000)
+    assert say("map_click") in page.inner_text("#map-view .mm-panel")
+    assert table["map_found"].split()[0] in page.inner_text("#map-view .mm-plot")
+    assert say("draw_layout") in page.inner_text("#map-method")
+    assert say("map_look_layers") in page.inner_text("#map-show")
+    assert page.get_attribute("#map-view .mm", "dir") == direction
+    for part in ("#map-show", "#map-view .mm-panel"):
+        assert page.evaluate("part => getComputedStyle(document.querySelector(part)).direction", part) == direction
+    assert page.evaluate("getComputedStyle(document.querySelector('#map-view .mm-plot')).direction") == "ltr"
+    page.wait_for_selector(f"#status >> text={table['status_ready'].partition('{')[0]}")
+    page.wait_for_selector(f"#about >> text={table['footer'].partition('{')[0]}")
+    open_tab(page, say("tab_layers"))
+    page.click(f"#layers-measure >> text={say('layers_measure')}")
+    page.wait_for_selector(f"#layers-above-after >> text={table['map_found'].split()[0]}", timeout=60_000)
+    assert say("layers_by_layer") in page.inner_text("#layers-table")
+    open_tab(page, say("tab_results"))
+    page.wait_for_selector(f"#results-groups >> text={say('results_groups')}")
+    assert say("task_slots") in page.inner_text("#results-task")
 
 
 @pytest.mark.browser

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import regex
 
-from midalign_demo import languages
+from midalign_demo import languages, pages
 from midalign_demo.ui import words
 
 
@@ -40,6 +42,16 @@ def test_words_have_no_markup_of_their_own():
     """They are put into HTML as they are."""
     for table in words.tables().values():
         assert not [text for text in table.values() if re.search(r"[<>&\"]", text)]
+
+
+def test_a_map_says_nothing_that_a_table_lacks_and_no_table_has_more():
+    scripts = [files("midalign_demo") / "assets" / "page" / name for name in ("drawing.js", "map.js")]
+    sources = [*scripts, Path(pages.__file__)]
+    used = {key for source in sources for key in re.findall(r'"(map_\w+)"', source.read_text(encoding="utf-8"))}
+    assert len(used) > 40
+    for tag in words.TAGS:
+        assert words.Words(tag).of_map.keys() == used, tag
+    assert words.ENGLISH.of_map == pages.english()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 /* A map's document and what is chosen in it, in Plotly's terms. Nothing here touches the page.
 
-The document is that of midalign_demo/pages.py. `state` is
+The document is that of midalign_demo/pages.py, which puts `ENGLISH` before this: what to say, by key. `state` is
 {look, step, colour, off: {language, script, meaning: sets of hidden groups}, find, lines, selected, hovered}. */
 
 const INK = "#7b8290", RULE = "rgba(123, 130, 144, .45)", CLEAR = "rgba(0, 0, 0, 0)";
@@ -11,6 +11,11 @@ const TITLE = 44, PANEL = 340, PANEL_NARROW = 290, GAP = 18, NARROW = 620;
 /* Plotly reads some HTML and, between dollar signs, TeX. */
 function escaped(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("$", "&#36;");
+}
+
+/* The document's words for a key, or the English ones, with values put in where they have a `{name}`. */
+function say(doc, key, values = {}) {
+  return (doc.words?.[key] ?? ENGLISH[key]).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 /* What is fixed for a document, found once. */
@@ -154,13 +159,14 @@ function number(value) {
   return value === null ? "–" : value.toFixed(2);
 }
 
-/* What stands above each panel: name, layer, and what was measured. */
+/* The two lines above each panel: name and layer, and what was measured. Plotly writes from left to right unless told. */
 function titlesOf(doc, known, state) {
-  const tags = languagesShown(doc, known, state);
+  const tags = languagesShown(doc, known, state), line = (text) => (doc.dir === "rtl" ? `\u2067${text}\u2069` : text);
   return slicesOf(doc, state).map(({ title, part }) => {
     const { all, english } = accuracyOf(part, tags);
-    const measured = [english === null ? null : `${number(english)} with English`, `${number(all)} all pairs`];
-    return { name: title ?? part.label, layer: part.layer, measured: measured.filter(Boolean).join(", ") };
+    const measured = say(doc, english === null ? "map_found" : "map_found_english", { english: number(english), all: number(all) });
+    const name = `<b>${escaped(title ?? part.label)}</b>`;
+    return [say(doc, "map_panel", { name, layer: part.layer }), measured].map(line).join("<br>");
   });
 }
 
@@ -180,6 +186,9 @@ function layoutOf(doc, known, state, width) {
       remove: ["select", "lasso", "autoscale", "zoom", "toimage", "tablerotation", "sendcharttocloud"] },
   };
   const bare = { showticklabels: false, showgrid: false, zeroline: false, ticks: "" };
+  const longest = Math.max(...titles.flatMap((title) => title.replace("<b>", "").split("<br>").map((line) => line.length)));
+  const size = Math.max(10, Math.min(13, 1.9 * wide / longest)); // some languages need more letters
+  const start = doc.dir === "rtl" ? { side: "right", edge: 1 } : { side: "left", edge: 0 };
   titles.forEach((title, at) => {
     const left = (at % columns) * (wide + GAP), top = Math.floor(at / columns) * (panel + TITLE) + TITLE;
     const across = [left / width, (left + wide) / width], up = [1 - (top + panel) / height, 1 - top / height];
@@ -197,8 +206,8 @@ function layoutOf(doc, known, state, width) {
       layout[`yaxis${suffix}`] = { ...axis, domain: up, range: [...known.ranges[1]], anchor: `x${suffix}` };
     }
     layout.annotations.push({
-      text: `<b>${escaped(title.name)}</b>, layer ${title.layer}<br>translation found: ${title.measured}`, showarrow: false,
-      x: across[0], y: up[1], xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", align: "left", yshift: 3, font: { size: 13 },
+      text: title, showarrow: false, x: across[start.edge], y: up[1], xref: "paper", yref: "paper",
+      xanchor: start.side, yanchor: "bottom", align: start.side, yshift: 3, font: { size },
     });
   });
   return layout;

@@ -36,6 +36,7 @@ function asTable(map) {
 function midalignMap(root, { plotly, page }) {
   let doc = null, known = null, state = null, Plotly = null, playing = null, parts = {};
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const said = (key, values) => say(doc, key, values);
 
   function sentence(point, tag = "span") {
     const language = doc.languages[doc.map.language[point]];
@@ -51,14 +52,14 @@ function midalignMap(root, { plotly, page }) {
     return part.neighbours[point].map((other, rank) => {
       const same = doc.map.meaning[other] === doc.map.meaning[point];
       const mark = make("span", { class: same ? "mm-yes" : "mm-no" }, same ? "✓" : "✗");
-      mark.append(make("span", { class: "mm-spoken" }, same ? " a translation" : " not a translation"));
+      mark.append(make("span", { class: "mm-spoken" }, ` ${said(same ? "map_translation" : "map_no_translation")}`));
       return item(other, [mark, ` ${part.cosines[point][rank].toFixed(2)} `, make("b", {}, languageOf(other)), " ", sentence(other)]);
     });
   }
 
   function facts(point) {
     const english = known.english.get(doc.map.meaning[point]);
-    const own = point >= known.parallel ? " · your sentence" : "";
+    const own = point >= known.parallel ? ` · ${said("map_own")}` : "";
     const lines = [make("b", {}, languageOf(point) + own), sentence(point, "div")];
     if (english !== undefined && doc.map.sentences[point] !== english) lines.push(make("i", { lang: "en" }, english));
     return lines;
@@ -100,7 +101,7 @@ function midalignMap(root, { plotly, page }) {
     if (point === null) return;
     const panel = slicesOf(doc, state)[Math.max(0, event.points[0].curveNumber * slicesOf(doc, state).length / parts.plot.data.length | 0)];
     const list = make("ol", {}, ...neighbours(panel.part, point, (_, content) => make("li", {}, ...content)));
-    parts.tip.replaceChildren(...facts(point), make("div", { class: "mm-quiet" }, "Nearest in the original space (cosine)"), list);
+    parts.tip.replaceChildren(...facts(point), make("div", { class: "mm-quiet" }, said("map_nearest")), list);
     const frame = parts.plot.getBoundingClientRect(), box = event.points[0].bbox;
     const x = event.event?.clientX !== undefined ? event.event.clientX - frame.left : box.x1;
     const y = event.event?.clientY !== undefined ? event.event.clientY - frame.top : box.y1;
@@ -129,13 +130,13 @@ function midalignMap(root, { plotly, page }) {
 
   function stop() {
     playing = null;
-    parts.play.replaceChildren("▶ Play");
+    parts.play.replaceChildren(`▶ ${said("map_play")}`);
   }
 
   async function play() {
     if (playing) return stop();
     const mine = playing = {}, last = doc.looks[state.look].step_names.length - 1;
-    parts.play.replaceChildren("❚❚ Pause");
+    parts.play.replaceChildren(`❚❚ ${said("map_pause")}`);
     pointAt(null);
     if (state.step === last) await go(0, false);
     while (playing === mine && state.step < last) {
@@ -167,10 +168,15 @@ function midalignMap(root, { plotly, page }) {
   function refresh() {
     stop();
     const { shown, found } = visibility(doc, known, state), count = shown.filter(Boolean).length;
-    const matching = state.find.trim() ? `; ${found.size} sentences match` : "";
-    parts.count.replaceChildren(`${count} of ${shown.length} points shown${matching}`);
+    const numbers = { shown: count, all: shown.length, n: found.size };
+    parts.count.replaceChildren(said(state.find.trim() ? "map_matching" : "map_shown", numbers));
     fillTable();
     return draw();
+  }
+
+  function colouring(name) {
+    const key = { language: "map_by_language", script: "map_by_script", meaning: "map_by_meaning" }[name];
+    return key ? said(key) : name;
   }
 
   function fillLegend() {
@@ -190,14 +196,14 @@ function midalignMap(root, { plotly, page }) {
       if (!on) groups.forEach((_, number) => off.add(number));
       fillLegend();
       refresh();
-    } }, on ? "All" : "None");
-    parts.legend.replaceChildren(make("legend", {}, `Show by ${state.colour}`), all(true), all(false), ...chips);
+    } }, said(on ? "map_all" : "map_none"));
+    parts.legend.replaceChildren(make("legend", {}, said("map_show_by", { colour: colouring(state.colour) })), all(true), all(false), ...chips);
   }
 
   function fillSentences(language) {
     const entries = doc.map.sentences.flatMap((text, point) =>
       (doc.map.language[point] === language ? [make("option", { value: point }, text)] : []));
-    parts.sentence.replaceChildren(make("option", { value: "" }, "choose one"), ...entries);
+    parts.sentence.replaceChildren(make("option", { value: "" }, said("map_choose")), ...entries);
   }
 
   function select(point) {
@@ -213,8 +219,7 @@ function midalignMap(root, { plotly, page }) {
 
   function fillPanel() {
     if (state.selected === null) {
-      parts.panel.replaceChildren(make("p", { class: "mm-quiet" },
-        "Click a point, or choose a sentence here, to see its nearest neighbours."));
+      parts.panel.replaceChildren(make("p", { class: "mm-quiet" }, said("map_click")));
       return;
     }
     const point = state.selected, panels = slicesOf(doc, state);
@@ -223,11 +228,11 @@ function midalignMap(root, { plotly, page }) {
         make("li", {}, make("button", { type: "button", onclick: () => select(other) }, ...content)));
       const ring = ["○", "□", "◇"][at % RINGS.length];
       return make("div", {}, make("h4", {}, make("span", { class: "mm-ring", "aria-hidden": "true" }, ring),
-        ` Nearest in ${title ?? part.label}, layer ${part.layer}`), make("ol", {}, ...items));
+        ` ${said("map_nearest_in", { name: title ?? part.label, layer: part.layer })}`), make("ol", {}, ...items));
     });
-    const close = make("button", { type: "button", onclick: () => { select(null); parts.sentence.value = ""; } }, "Clear");
+    const close = make("button", { type: "button", onclick: () => { select(null); parts.sentence.value = ""; } }, said("map_clear"));
     parts.panel.replaceChildren(make("div", { class: "mm-chosen" }, ...facts(point), " ", close),
-      make("p", { class: "mm-quiet" }, "By cosine in the original space, not in the picture; ✓ marks translations. Marked in every map shown."),
+      make("p", { class: "mm-quiet" }, said("map_how_near")),
       make("div", { class: "mm-lists" }, ...lists));
   }
 
@@ -244,12 +249,12 @@ function midalignMap(root, { plotly, page }) {
       const part = doc.map.slices[at];
       return row(panel.steps.length > 1 ? part.label : panel.title ?? part.label, part);
     }));
-    const meanings = known.pointsOf.size - doc.map.added, head = ["variant", "layer", "translation found, pairs with English",
-      "translation found, all pairs", "nearest of all is a translation"];
+    const meanings = known.pointsOf.size - doc.map.added;
+    const head = ["map_head_variant", "map_head_layer", "map_head_english", "map_head_all", "map_head_nearest"];
+    const measured = { sentences: meanings, languages: tags.length, tags: tags.join(", "), chance: (1 / meanings).toFixed(2) };
     parts.table.replaceChildren(
-      make("caption", {}, `${meanings} sentences in ${tags.length} languages (${tags.join(", ")}). Retrieval accuracy in the `
-        + `original space: how often the nearest sentence in the other language is the translation. Chance is ${(1 / meanings).toFixed(2)}.`),
-      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
+      make("caption", {}, said("map_caption", measured)),
+      make("thead", {}, make("tr", {}, ...head.map((key) => make("th", { scope: "col" }, said(key))))),
       make("tbody", {}, ...rows));
   }
 
@@ -266,28 +271,29 @@ function midalignMap(root, { plotly, page }) {
       const menu = make("select", { "aria-label": label, onchange: () => onchange(menu.value) }, ...options.map(([value, text]) => make("option", { value }, text)));
       return { menu, field: make("label", { class: "mm-field" }, label, menu) };
     };
-    const colour = chooser("Colour by", Object.keys(doc.colourings).map((name) => [name, name]), (value) => {
+    const colour = chooser(said("map_colour_by"), Object.keys(doc.colourings).map((name) => [name, colouring(name)]), (value) => {
       state.colour = value;
       fillLegend();
       refresh();
     });
     colour.menu.value = state.colour;
-    const language = chooser("Language", doc.languages.map(({ name }, at) => [at, name]), (value) => fillSentences(Number(value)));
-    const choice = chooser("Sentence", [], (value) => select(value === "" ? null : Number(value)));
-    const find = make("input", { type: "search", "aria-label": "Find", placeholder: "word in any language", value: state.find, oninput: () => { state.find = find.value; refresh(); } });
+    const language = chooser(said("map_language"), doc.languages.map(({ name }, at) => [at, name]), (value) => fillSentences(Number(value)));
+    const choice = chooser(said("map_sentence"), [], (value) => select(value === "" ? null : Number(value)));
+    const find = make("input", { type: "search", "aria-label": said("map_find"), placeholder: said("map_find_hint"), value: state.find,
+      oninput: () => { state.find = find.value; refresh(); } });
     const lines = make("input", { type: "checkbox", checked: state.lines, onchange: () => { state.lines = lines.checked; refresh(); } });
     parts = {
       looks: doc.looks.map((look, at) => make("button", { type: "button", "data-look": look.key, onclick: () => changeLook(at) }, look.name)),
       play: make("button", { type: "button", class: "mm-play", onclick: play }),
       range: make("input", { type: "range", min: 0, step: 1, oninput: () => { stop(); go(Number(parts.range.value), true); } }),
       stepName: make("output", {}), steps: make("div", { class: "mm-steps" }),
-      plot: make("div", { class: "mm-plot", role: "group", "aria-label": "Map of sentences; the table and the list of sentences below say the same" }),
+      plot: make("div", { class: "mm-plot", role: "group", "aria-label": said("map_plot") }),
       tip: make("div", { class: "mm-tip", role: "tooltip", hidden: true }),
       legend: make("fieldset", { class: "mm-legend" }), count: make("p", { class: "mm-quiet mm-count", role: "status" }),
-      language: language.menu, sentence: choice.menu, panel: make("section", { class: "mm-panel", "aria-live": "polite", "aria-label": "Nearest neighbours" }),
+      language: language.menu, sentence: choice.menu, panel: make("section", { class: "mm-panel", "aria-live": "polite", "aria-label": said("map_neighbours") }),
       table: make("table", { class: "mm-table" }),
     };
-    parts.range.setAttribute("aria-label", "Step");
+    parts.range.setAttribute("aria-label", said("map_step"));
     parts.steps.append(parts.play, parts.range, parts.stepName);
     const download = (label, onclick) => make("button", { type: "button", onclick }, label);
     const downloads = [download("PNG", picture), download("JSON", () => save("midalign-map.json", "application/json", JSON.stringify(doc.map))),
@@ -297,13 +303,13 @@ function midalignMap(root, { plotly, page }) {
       save("midalign-map.html", "text/html", await page(text));
     }));
     const note = doc.note ? [make("p", { class: "mm-note" }, doc.note)] : [];
-    root.replaceChildren(make("div", { class: "mm" }, ...note,
-      make("div", { class: "mm-bar" }, ...(doc.looks.length > 1 ? [make("div", { class: "mm-looks", role: "group", "aria-label": "Show" }, ...parts.looks)] : []),
-        colour.field, make("label", { class: "mm-field" }, "Find", find), make("label", { class: "mm-chip" }, lines, "lines between all translations")),
+    root.replaceChildren(make("div", { class: "mm", lang: doc.lang ?? "en", dir: doc.dir ?? "ltr" }, ...note,
+      make("div", { class: "mm-bar" }, ...(doc.looks.length > 1 ? [make("div", { class: "mm-looks", role: "group", "aria-label": said("map_looks") }, ...parts.looks)] : []),
+        colour.field, make("label", { class: "mm-field" }, said("map_find"), find), make("label", { class: "mm-chip" }, lines, said("map_lines"))),
       parts.steps, make("div", { class: "mm-stage" }, parts.plot, parts.tip), parts.legend, parts.count,
       make("div", { class: "mm-bar" }, language.field, choice.field), parts.panel,
-      make("div", { class: "mm-scroll", tabindex: 0, role: "group", "aria-label": "Table of retrieval accuracy" }, parts.table),
-      make("div", { class: "mm-bar mm-downloads" }, "Download", ...downloads)));
+      make("div", { class: "mm-scroll", tabindex: 0, role: "group", "aria-label": said("map_table") }, parts.table),
+      make("div", { class: "mm-bar mm-downloads" }, said("map_download"), ...downloads)));
     fillSentences(0);
     fillLegend();
     fillPanel();
