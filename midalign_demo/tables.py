@@ -23,6 +23,7 @@ from midalign_demo.significance import share_interval
 
 RETRIEVAL = "retrieval"
 _BESIDE_METRICS = ("n", "interval")
+_PERCENT_METRICS = ("bleu", "chrf")  # sacrebleu counts them from 0 to 100; all others go from 0 to 1
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,11 @@ def by_layer(table: ResultTable, rows: Collection[str]) -> dict[str, dict[int, d
 def is_shown(pair: tuple[str, str], rows: Collection[str]) -> bool:
     """Whether both languages are among the rows; English always is."""
     return all(tag in rows or tag == "en" for tag in pair)
+
+
+def highest(metric: str) -> float:
+    """The highest score there can be."""
+    return 100.0 if metric in _PERCENT_METRICS else 1.0
 
 
 def mean_over(found: Collection[Score]) -> Mapping[str, float]:

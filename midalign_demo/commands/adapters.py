@@ -1,4 +1,4 @@
-"""`midalign adapters`: list, show, merge or export adapters."""
+"""`midalign adapters`: list, show, merge or export adapters, write scores into their cards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from midalign_demo.errors import InputError
 
 
 def add(commands) -> None:
-    parser = options.command(commands, "adapters", run_adapters, "list, show, merge or export adapters")
-    parser.add_argument("action", choices=("list", "show", "merge", "export"))
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME"
+    parser = options.command(
+        commands, "adapters", run_adapters, "list, show, merge or export adapters, score their cards"
     )
-    parser.add_argument("--output", type=Path, help="folder for merge and export")
+    parser.add_argument("action", choices=("list", "show", "merge", "export", "card"))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME; card NAME .. (writes scores into their cards)",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for merge and export")
+    parser.add_argument(
+        "--tables", type=Path, metavar="DIR",
+        help="for card: the tables of midalign results; default: those of the package",
+    )  # fmt: skip
 
 
 def run_adapters(arguments: argparse.Namespace) -> None:
@@ -42,6 +49,9 @@ def run_adapters(arguments: argparse.Namespace) -> None:
             {"name": name, "config": adapters.read_config(name), "card": card}
         ) if arguments.json else print(card)
         return
+    if arguments.action == "card":
+        _score_cards(arguments)
+        return
     if arguments.output is None:
         raise InputError(f"adapters {arguments.action}: no --output given")
     if arguments.action == "export":
@@ -50,6 +60,17 @@ def run_adapters(arguments: argparse.Namespace) -> None:
     else:
         _merge(arguments)
     options.print_json({"output": str(arguments.output)}) if arguments.json else print(arguments.output)
+
+
+def _score_cards(arguments: argparse.Namespace) -> None:
+    from midalign_demo import card_scores, tables
+
+    where = arguments.tables or tables.folder()
+    found = [tables.read(path) for path in tables.paths_in(where)]
+    if not found:
+        raise InputError(f"card: there are no result tables in {where}; midalign results makes them")
+    written = [str(card_scores.update(name, found)) for name in arguments.names]
+    options.print_json({"written": written}) if arguments.json else print("\n".join(written))
 
 
 def _merge(arguments: argparse.Namespace) -> None:

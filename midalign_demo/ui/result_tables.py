@@ -17,13 +17,6 @@ TITLES = {
     translation.NAME: "task_translation",
 }
 
-_PERCENT_METRICS = ("bleu", "chrf")  # sacrebleu counts them from 0 to 100; all others go from 0 to 1
-
-
-def highest(metric: str) -> float:
-    """The highest score there can be."""
-    return 100.0 if metric in _PERCENT_METRICS else 1.0
-
 
 def score_rows(table: ResultTable, found: Sequence[Score], metric: str) -> dict:
     """A task's scores for `gr.Dataframe`: a line for each row and variant."""
@@ -151,7 +144,7 @@ def missing(where: str) -> str:
 
 
 def _digits(metric: str) -> int:
-    return 1 if highest(metric) > 1 else 3
+    return 1 if tables.highest(metric) > 1 else 3
 
 
 def _signed(value: float, metric: str) -> str:

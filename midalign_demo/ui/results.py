@@ -193,7 +193,7 @@ def _scores(table: ResultTable, variants: list[str], rows: list[str], metric: st
         groups={row: table.group(row) for row in rows},
         variants=table.variants,
         title=metric,
-        highest=result_tables.highest(metric),
+        highest=tables.highest(metric),
     )
     rows_of_frame = result_tables.score_rows(table, found, metric)
     return plot, rows_of_frame, None, result_tables.comparison(table, found, metric)
