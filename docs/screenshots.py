@@ -29,7 +29,7 @@ def _answered(page: Page) -> None:
 
 def _mapped(page: Page) -> None:
     page.wait_for_selector("#map-view .mm-plot .main-svg", timeout=_PATIENCE)
-    page.locator("#map-view").get_by_label("Language", exact=True).select_option("Swahili")
+    page.locator("#map-view").get_by_label("Language", exact=True).select_option("Thai")
     page.locator("#map-view").get_by_label("Sentence", exact=True).select_option(index=3)
 
 

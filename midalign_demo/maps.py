@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 COLOUR_BY = ("language", "script", "meaning")  # what a figure can group the points by
 NEIGHBOURS = 5
+_COSINE_DECIMALS = 6  # those of a layer differ from 1 by thousandths
 SHOWS = ("variants", "strength", "layers")  # what a map's slices differ in
 
 
@@ -115,7 +116,7 @@ class EmbeddingMap:
                     "retrieval": dict(found.retrieval),
                     "pairs": {pair: round(value, decimals) for pair, value in found.pairs.items()},
                     "neighbours": found.neighbours.tolist(),
-                    "cosines": _rounded(found.cosines, decimals),
+                    "cosines": _rounded(found.cosines, _COSINE_DECIMALS),
                 }
                 for found in self.slices
             ],

@@ -91,7 +91,7 @@ def test_a_click_lists_the_neighbours_and_marks_them_in_both_maps(open_map):
     for part, found in zip((shown.slices[0], shown.slices[-1]), lists, strict=True):
         assert len(found) == 5
         for line, other, cosine in zip(found, part.neighbours[3], part.cosines[3], strict=True):
-            assert abs(float(re.search(r"-?\d\.\d\d", line)[0]) - cosine) < 0.006
+            assert abs(float(re.search(r"(\d+\.\d)°", line)[1]) - np.degrees(np.arccos(min(cosine, 1)))) < 0.06
             assert shown.sentences[other] in line
             assert ("✓" in line) == (shown.meaning[other] == 0)
     for at, part in enumerate((shown.slices[0], shown.slices[-1])):

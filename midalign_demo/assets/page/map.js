@@ -47,13 +47,18 @@ function midalignMap(root, { plotly, page }) {
     return doc.languages[doc.map.language[point]].name;
   }
 
+  /* Embeddings share so much of their direction that all cosines would read 1.00. */
+  function angle(cosine) {
+    return `${((Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI).toFixed(1)}°`;
+  }
+
   /* Nearest neighbours of a point in a slice, best first; `item` makes an entry of what belongs in it. */
   function neighbours(part, point, item) {
     return part.neighbours[point].map((other, rank) => {
       const same = doc.map.meaning[other] === doc.map.meaning[point];
       const mark = make("span", { class: same ? "mm-yes" : "mm-no" }, same ? "✓" : "✗");
       mark.append(make("span", { class: "mm-spoken" }, ` ${said(same ? "map_translation" : "map_no_translation")}`));
-      return item(other, [mark, ` ${part.cosines[point][rank].toFixed(2)} `, make("b", {}, languageOf(other)), " ", sentence(other)]);
+      return item(other, [mark, ` ${angle(part.cosines[point][rank])} `, make("b", {}, languageOf(other)), " ", sentence(other)]);
     });
   }
 
@@ -74,7 +79,8 @@ function midalignMap(root, { plotly, page }) {
   async function draw() {
     if (!width()) return; // in a hidden tab; drawn when it has a size
     const config = {
-      displaylogo: false, responsive: false, displayModeBar: doc.map.dims === 3 || !window.matchMedia("(pointer: coarse)").matches,
+      displaylogo: false, responsive: false, // fingers need no buttons, and on a narrow page they would hide what was measured
+      displayModeBar: width() >= NARROW && (doc.map.dims === 3 || !window.matchMedia("(pointer: coarse)").matches),
     };
     const fresh = !parts.plot.on;
     parts.drawnAt = width();
