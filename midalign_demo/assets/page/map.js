@@ -258,8 +258,8 @@ function midalignMap(root, { plotly, page }) {
     const meanings = known.pointsOf.size - doc.map.added;
     const head = ["map_head_variant", "map_head_layer", "map_head_english", "map_head_all", "map_head_nearest"];
     const measured = { sentences: meanings, languages: tags.length, tags: tags.join(", "), chance: (1 / meanings).toFixed(2) };
+    parts.caption.textContent = said("map_caption", measured);
     parts.table.replaceChildren(
-      make("caption", {}, said("map_caption", measured)),
       make("thead", {}, make("tr", {}, ...head.map((key) => make("th", { scope: "col" }, said(key))))),
       make("tbody", {}, ...rows));
   }
@@ -297,7 +297,7 @@ function midalignMap(root, { plotly, page }) {
       tip: make("div", { class: "mm-tip", role: "tooltip", hidden: true }),
       legend: make("fieldset", { class: "mm-legend" }), count: make("p", { class: "mm-quiet mm-count", role: "status" }),
       language: language.menu, sentence: choice.menu, panel: make("section", { class: "mm-panel", "aria-live": "polite", "aria-label": said("map_neighbours") }),
-      table: make("table", { class: "mm-table" }),
+      caption: make("p", { class: "mm-quiet" }), table: make("table", { class: "mm-table", "aria-label": said("map_table") }),
     };
     parts.range.setAttribute("aria-label", said("map_step"));
     parts.steps.append(parts.play, parts.range, parts.stepName);
@@ -313,7 +313,7 @@ function midalignMap(root, { plotly, page }) {
       make("div", { class: "mm-bar" }, ...(doc.looks.length > 1 ? [make("div", { class: "mm-looks", role: "group", "aria-label": said("map_looks") }, ...parts.looks)] : []),
         colour.field, make("label", { class: "mm-field" }, said("map_find"), find), make("label", { class: "mm-chip" }, lines, said("map_lines"))),
       parts.steps, make("div", { class: "mm-stage" }, parts.plot, parts.tip), parts.legend, parts.count,
-      make("div", { class: "mm-bar" }, language.field, choice.field), parts.panel,
+      make("div", { class: "mm-bar" }, language.field, choice.field), parts.panel, parts.caption, // above the table: a caption would be as wide as it
       make("div", { class: "mm-scroll", tabindex: 0, role: "group", "aria-label": said("map_table") }, parts.table),
       make("div", { class: "mm-bar mm-downloads" }, said("map_download"), ...downloads)));
     fillSentences(0);
