@@ -5,6 +5,8 @@ import pytest
 
 from midalign_demo import __version__, cli
 
+SLOT_METRICS = ("f1", "precision", "recall", "names_f1", "spans_f1", "in_text")
+
 
 def test_compare(document, tiny_model, adapter_folders):
     found = document("compare", "Weck mich um acht", "--language", "DE", "--slots", "time, room",
@@ -39,7 +41,7 @@ def test_evaluate(document, tiny_model, slots_file):
     assert list(found["variants"]) == ["task", "merged"]
     for scores in found["variants"].values():
         assert set(scores) == {"overall", "languages"}
-        assert set(scores["overall"]) == {"f1", "precision", "recall", "n", "interval"}
+        assert set(scores["overall"]) == {*SLOT_METRICS, "n", "interval"}
         assert {tag: entry["n"] for tag, entry in scores["languages"].items()} == {"de": 2, "en": 2}
         assert scores["overall"]["n"] == 4
 

@@ -55,14 +55,26 @@ def plain(scores: dict) -> dict:
 
 def test_scores_by_hand_for_each_variant_and_language():
     scores = evaluate(Scripted(TABLE), EXAMPLES, ["base", "task"])["variants"]
-    perfect = {"f1": 1.0, "precision": 1.0, "recall": 1.0}
+    perfect = dict.fromkeys(("f1", "precision", "recall", "names_f1", "spans_f1", "in_text"), 1.0)
     assert plain(scores["task"]["overall"]) == {**perfect, "n": 3}
     assert plain(scores["base"]["languages"]["en"]) == {**perfect, "n": 1}
     # German: 3 gold slots, 2 given ("eight" is not in the text), 1 right. Over all: 4 gold, 3 given, 2 right.
     german = plain(scores["base"]["languages"]["de"])
-    assert german == pytest.approx({"precision": 1 / 2, "recall": 1 / 3, "f1": 0.4, "n": 2})
+    assert german == pytest.approx(
+        {"precision": 1 / 2, "recall": 1 / 3, "f1": 0.4, "names_f1": 0.8, "spans_f1": 0.4, "in_text": 0.5, "n": 2}
+    )
     overall = plain(scores["base"]["overall"])
-    assert overall == pytest.approx({"precision": 2 / 3, "recall": 1 / 2, "f1": 4 / 7, "n": 3})
+    assert overall == pytest.approx(
+        {
+            "precision": 2 / 3,
+            "recall": 1 / 2,
+            "f1": 4 / 7,
+            "names_f1": 6 / 7,
+            "spans_f1": 4 / 7,
+            "in_text": 2 / 3,
+            "n": 3,
+        }
+    )
     assert list(scores["base"]["languages"]) == ["de", "en"]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -159,33 +160,52 @@ def locate(slots: Sequence[Slot], text: str) -> list[Span | None]:
 
 
 def score(golds: Sequence[Command], predictions: Sequence[Sequence[Slot]]) -> dict[str, float]:
-    """Precision, recall and F1 over all slots together (micro average).
+    """The scores of answers, over all slots together (micro average).
 
     Returns:
-        `{"f1", "precision", "recall"}`, each 0 to 1.
+        As `scores`.
     """
-    totals = np.sum([counts(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)], axis=0)
+    totals = np.sum([_counts(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)], axis=0)
     return {name: float(value) for name, value in scores(totals).items()}
 
 
-def counts(gold: Command, predicted: Sequence[Slot]) -> tuple[int, int, int]:
-    """How many slots are right, were found and were wanted.
-
-    A slot is right if its name and its place in the text are. Where values are whole words and do not overlap, micro F1
-    over these is seqeval's strict score over BIO tags. A value that is not in the text is wrong.
-    """
-    wanted, found = _placed(gold.slots, gold.text), _placed(predicted, gold.text)
-    return len(wanted & found), len(found), len(wanted)
-
-
-def statistics(question: Question, gold: Command, answer: str) -> tuple[int, int, int]:
+def statistics(question: Question, gold: Command, answer: str) -> tuple[int, ...]:
     """What an answer adds to the totals of `scores`."""
-    return counts(gold, parse(answer, question.inventory)[0])
+    return _counts(gold, parse(answer, question.inventory)[0])
 
 
 def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Sums of statistics (..., 3) -> `{"f1", "precision", "recall"}` (...)."""
-    return micro_f1(*np.moveaxis(np.asarray(totals), -1, 0))
+    """Sums of statistics (..., 10) -> scores (...), each 0 to 1.
+
+    Returns:
+        `f1`, `precision`, `recall`: a slot is right if its name and its place in the text are, so a value that is not
+        in the text is wrong. Where values are whole words that do not overlap: seqeval's strict score over BIO tags.
+        `names_f1`: the slots' names alone; `spans_f1`: their places alone, whatever the name; these two say what an
+        answer has understood, and where it has found it. `in_text`: share of the values that stand in the text; 1 if
+        there are none.
+    """
+    parts = np.moveaxis(np.asarray(totals, dtype=float), -1, 0)
+    found, strays = parts[1], parts[9]
+    return {
+        **micro_f1(*parts[:3]),
+        "names_f1": micro_f1(*parts[3:6])["f1"],
+        "spans_f1": micro_f1(*parts[6:9])["f1"],
+        "in_text": 1 - np.divide(strays, found, out=np.zeros(np.shape(found)), where=found > 0),
+    }
+
+
+def _counts(gold: Command, predicted: Sequence[Slot]) -> tuple[int, ...]:
+    """Right, found and wanted, of slots, of their names and of their places; and values that are not in the text."""
+    wanted, found = _placed(gold.slots, gold.text), _placed(predicted, gold.text)
+    names_wanted, names_found = (Counter(slot[0] for slot in slots) for slots in (wanted, found))
+    places_wanted, places_found = ({slot[1:] for slot in slots} for slots in (wanted, found))
+    strays = sum(len(slot) > 2 for slot in found)
+    return (
+        len(wanted & found), len(found), len(wanted),
+        (names_wanted & names_found).total(), len(found), len(wanted),
+        len(places_wanted & places_found), len(places_found), len(places_wanted),
+        strays,
+    )  # fmt: skip
 
 
 def _placed(slots: Sequence[Slot], text: str) -> set[tuple]:
