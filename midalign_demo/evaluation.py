@@ -82,7 +82,8 @@ def evaluate(
             for variant, of in statistics.items()
         },
         "differences": [
-            _difference(module, pair, statistics[pair[0]], statistics[pair[1]])
+            _difference(module, metric, pair, statistics[pair[0]], statistics[pair[1]])
+            for metric in module.COMPARED
             for pair in itertools.combinations(variants, 2)
         ],
     }
@@ -136,14 +137,14 @@ def _scored(module: ModuleType, rows: np.ndarray, segments: Mapping[str, np.ndar
     return {**whole, "n": len(rows), "interval": intervals}
 
 
-def _difference(module: ModuleType, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:
+def _difference(module: ModuleType, metric: str, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:
     def score(totals: np.ndarray) -> np.ndarray:
-        return module.scores(totals)[module.MAIN_METRIC]
+        return module.scores(totals)[metric]
 
     difference = float(score(second.sum(axis=0)) - score(first.sum(axis=0)))
     return {
         "variants": list(pair),
-        "metric": module.MAIN_METRIC,
+        "metric": metric,
         "difference": difference,
         "p": paired_p_value(first, second, score),
     }

@@ -83,8 +83,11 @@ def test_evaluate_without_json_prints_a_table(output, tiny_model, slots_file):
     options = ("--limit", "1", "--variants", "base,task", *tiny_model)
     header, *rows = output("evaluate", "slot-filling", slots_file, *options).splitlines()
     assert header.split() == ["language", "n", "base", "f1", "task", "f1"]
-    assert [row.split()[:2] for row in rows] == [["de", "1"], ["en", "1"], ["overall", "2"], ["task", "-"]]
-    assert "paired randomisation" in rows[-1]
+    *scores, in_f1, in_names, in_places = rows
+    assert [row.split()[:2] for row in scores] == [["de", "1"], ["en", "1"], ["overall", "2"]]
+    for row, metric in ((in_f1, "f1"), (in_names, "names_f1"), (in_places, "spans_f1")):
+        assert row.startswith("task - base: ")
+        assert f" {metric} (p = " in row
 
 
 def test_evaluate_goes_on_where_it_ended(document, tiny_model, slots_file, tmp_path, refused):

@@ -84,7 +84,7 @@ def test_intervals_hold_the_score_and_differences_compare_every_two_variants():
     for metric in ("f1", "precision", "recall"):
         low, high = overall["interval"][metric]
         assert 0 < low < overall[metric] < high < 1
-    [found] = result["differences"]
+    found = result["differences"][0]
     assert (found["variants"], found["metric"]) == (["base", "task"], "f1")
     assert found["difference"] == pytest.approx(1 - 4 / 7)
     assert found["p"] < 0.01
@@ -233,3 +233,9 @@ def test_metrics_of_single_answers_are_averaged_by_language():
     assert scores["task"]["languages"]["de"]["length"] == pytest.approx((9 + 22) / 2)
     low, high = scores["task"]["languages"]["de"]["interval"]["length"]
     assert (low, high) == (9, 22)
+
+
+def test_slots_are_compared_in_their_names_and_places_as_well():
+    found = evaluate(Scripted(TABLE), EXAMPLES * 20, ["base", "task"])["differences"]
+    assert [one["metric"] for one in found] == ["f1", "names_f1", "spans_f1"]
+    assert [one["difference"] for one in found] == pytest.approx([1 - 4 / 7, 1 - 6 / 7, 1 - 4 / 7])

@@ -157,4 +157,5 @@ def _print_table(task: str, result: dict) -> None:
             print(f"{tag:12}{cells[0]['n']:>6}" + "".join(f"{cell:>24}" for cell in shown))
     for found in result["differences"]:
         first, second = found["variants"]
-        print(f"{second} - {first}: {found['difference']:+.3f} {metric} (p = {found['p']:.3f}, paired randomisation)")
+        by = f"{found['difference']:+.3f} {found['metric']}"
+        print(f"{second} - {first}: {by} (p = {found['p']:.3f}, paired randomisation)")

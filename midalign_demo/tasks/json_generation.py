@@ -26,6 +26,7 @@ from midalign_demo.tasks.spans import terminal
 
 NAME = "json"
 MAIN_METRIC = "f1"
+COMPARED = (MAIN_METRIC,)
 ENTITY_TYPES = ("PER", "LOC", "ORG")
 _MOST_ENTITIES = 40
 

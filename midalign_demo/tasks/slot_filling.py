@@ -27,6 +27,7 @@ from midalign_demo.tasks.spans import Span, find, terminal
 
 NAME = "slot-filling"
 MAIN_METRIC = "f1"
+COMPARED = ("f1", "names_f1", "spans_f1")
 NOTHING = "None"
 _MOST_SLOTS = 16
 

@@ -21,6 +21,7 @@ from midalign_demo.errors import InputError
 
 NAME = "translation"
 MAIN_METRIC = "chrf"
+COMPARED = (MAIN_METRIC,)
 
 # Scripts without spaces between words: sacrebleu's BLEU counts their characters.
 _UNSPACED = frozenset({"Hans", "Hant", "Hani", "Jpan", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})

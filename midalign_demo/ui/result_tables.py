@@ -84,14 +84,15 @@ def comparison(table: ResultTable, found: Sequence[Score], metric: str) -> str:
     """How variants differ, as HTML: over all examples with the paired test, and in the mean over the rows shown."""
     shown = {score.variant for score in found}
     digits = _digits(metric)
+    metrics = [entry["metric"] for entry in table.result["differences"]]
+    tested = metric if metric in metrics else next(iter(metrics), metric)  # not all are tested
     differences = "".join(
         f"<tr><th scope='row'>{escape(second)} − {escape(first)}</th>"
         f"<td>{_signed(entry['difference'], entry['metric'])}</td><td>{_p(entry['p'])}</td></tr>"
         for entry in table.result["differences"]
         for first, second in [entry["variants"]]
-        if {first, second} <= shown
+        if {first, second} <= shown and entry["metric"] == tested
     )
-    main = next((entry["metric"] for entry in table.result["differences"]), metric)
     count = len({score.row for score in found if score.row is not None})
     means = "".join(
         f"<tr><th scope='row'>{escape(variant)}</th><td>{value:.{digits}f}</td></tr>"
@@ -100,7 +101,7 @@ def comparison(table: ResultTable, found: Sequence[Score], metric: str) -> str:
     parts = []
     if differences:
         parts.append(
-            f"<table class='figures'><caption>Differences in {escape(main)} over all {table.result['n']} examples; "
+            f"<table class='figures'><caption>Differences in {escape(tested)} over all {table.result['n']} examples; "
             "p of a paired randomisation test</caption>"
             "<thead><tr><th>variants</th><th>difference</th><th>p</th></tr></thead>"
             f"<tbody>{differences}</tbody></table>"
