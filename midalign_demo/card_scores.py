@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard
 
-from midalign_demo import adapters, provenance, tables
+from midalign_demo import adapters, provenance, tables, tasks
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
 from midalign_demo.tables import RETRIEVAL, ResultTable, Score
@@ -43,6 +43,7 @@ def update(name: str, found: Iterable[ResultTable]) -> Path:
         raise InputError(f"adapter: {name!r} has no card: {path} is not there")
     weights = provenance.checksum(name)
     mine = [table for table in found if _role(table, weights) is not None]
+    mine.sort(key=lambda table: _role(table, weights) not in table.variants)  # those of the adapter alone first
     if not mine:
         raise InputError(f"card: no result table was made with the present weights of {name!r}; run midalign results")
     card = ModelCard.load(path)
@@ -75,8 +76,8 @@ def evaluations(table: ResultTable, role: str) -> list[EvalResult]:
         of = tables.by_layer(table, table.rows())[role][layer]
         values = {f"accuracy, {kind}, layer {layer}": value for kind, value in of.items() if value is not None}
     else:
-        overall = table.result["variants"][role]["overall"]
-        values = {metric: overall[metric] for metric in table.metrics}
+        metric = tasks.MODULES[table.task].MAIN_METRIC
+        values = {metric: table.result["variants"][role]["overall"][metric]}
     return [
         EvalResult(
             task_type=_HUB_TASKS[table.task],
@@ -112,11 +113,14 @@ def _task(table: ResultTable) -> list[str]:
     for variant in table.variants:
         cells = [overall[metric][variant] for metric in table.metrics]
         lines.append(f"| {variant} | {' | '.join(map(_cell, table.metrics, cells))} |")
-    for found in table.result["differences"]:
-        first, second = found["variants"]
-        if (first, second) in _COMPARED:
-            metric, p = found["metric"], "p < 0.001" if found["p"] < 0.001 else f"p = {found['p']:.3f}"
-            lines += ["", f"{second} - {first}: {found['difference']:+.3f} {metric} ({p}, paired randomisation test)."]
+    for pair in _COMPARED:
+        said = [
+            f"{found['difference']:+.3f} {found['metric']} (p = {found['p']:.3f})"
+            for found in table.result["differences"]
+            if tuple(found["variants"]) == pair
+        ]
+        if said:
+            lines += ["", f"{pair[1]} - {pair[0]}, paired randomisation test: {', '.join(said)}."]
     return lines
 
 
