@@ -49,6 +49,7 @@ def update(name: str, found: Iterable[ResultTable]) -> Path:
     card = ModelCard.load(path)
     card.data.model_name = adapters.locate(name).name
     card.data.eval_results = [result for table in mine for result in evaluations(table, _role(table, weights))]
+    card.text = card.text.replace("\r\n", "\n")
     before, _, after = card.text.partition(f"\n{_HEADING}\n")
     rest = after.partition("\n## ")
     card.text = f"{before.rstrip()}\n\n{section(mine)}" + ("\n## " + rest[2] if rest[1] else "")

@@ -93,7 +93,7 @@ def build(project: Path, output: Path) -> None:
         for name in _CONTENTS:
             source = project / name
             if source.is_dir():
-                shutil.copytree(source, draft / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+                shutil.copytree(source, draft / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "answers"))
             else:
                 shutil.copy(source, draft / name)
         (draft / "requirements.txt").write_text(requirements(project, description), encoding="utf-8")

@@ -98,3 +98,11 @@ def test_the_command_reads_a_folder_of_tables(adapter, document, refused, tmp_pa
     }
     (adapter / "README.md").unlink()
     assert "has no card" in refused("adapters", "card", str(adapter), "--tables", str(where))
+
+
+def test_a_card_with_other_line_ends_keeps_one_section(adapter):
+    path = adapter / "README.md"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    said = card_scores.update(str(adapter), [made_with(adapter)]).read_text(encoding="utf-8")
+    assert said.count("## Scores") == 1
+    assert "Old ones." not in said

@@ -23,7 +23,7 @@ import numpy as np
 
 from midalign_demo.errors import InputError
 from midalign_demo.tasks.metrics import micro_f1
-from midalign_demo.tasks.spans import Span, find, terminal
+from midalign_demo.tasks.spans import Span, find, terminal, whereabouts
 
 NAME = "slot-filling"
 MAIN_METRIC = "f1"
@@ -88,9 +88,13 @@ class Question:
         )
 
     def read(self, answer: str) -> tuple[list[dict], bool]:
-        """The slots as `{"slot", "value", "start", "end"}`, with the character range in the text (None: not there)."""
+        """The slots as `{"slot", "value", "start", "end"}`, with the character range in the text (None: not there).
+
+        A value that is given more often than it is there has the place of the one before.
+        """
         slots, valid = parse(answer, self.inventory)
-        places = [span or (None, None) for span in locate(slots, self.text)]
+        spans = zip(slots, locate(slots, self.text), strict=True)
+        places = [span or whereabouts(slot.value, self.text) or (None, None) for slot, span in spans]
         parsed = [
             {"slot": slot.name, "value": slot.value, "start": start, "end": end}
             for slot, (start, end) in zip(slots, places, strict=True)
@@ -176,7 +180,7 @@ def statistics(question: Question, gold: Command, answer: str) -> tuple[int, ...
 
 
 def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Sums of statistics (..., 10) -> scores (...), each 0 to 1.
+    """Sums of statistics (..., 11) -> scores (...), each 0 to 1.
 
     Returns:
         `f1`, `precision`, `recall`: a slot is right if its name and its place in the text are, so a value that is not
@@ -186,26 +190,26 @@ def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
         there are none.
     """
     parts = np.moveaxis(np.asarray(totals, dtype=float), -1, 0)
-    found, strays = parts[1], parts[9]
+    given, strays = parts[9:11]
     return {
         **micro_f1(*parts[:3]),
         "names_f1": micro_f1(*parts[3:6])["f1"],
         "spans_f1": micro_f1(*parts[6:9])["f1"],
-        "in_text": 1 - np.divide(strays, found, out=np.zeros(np.shape(found)), where=found > 0),
+        "in_text": 1 - np.divide(strays, given, out=np.zeros(np.shape(given)), where=given > 0),
     }
 
 
 def _counts(gold: Command, predicted: Sequence[Slot]) -> tuple[int, ...]:
-    """Right, found and wanted, of slots, of their names and of their places; and values that are not in the text."""
+    """Right, found and wanted, of slots, of their names and of their places; values, and those not in the text."""
     wanted, found = _placed(gold.slots, gold.text), _placed(predicted, gold.text)
     names_wanted, names_found = (Counter(slot[0] for slot in slots) for slots in (wanted, found))
     places_wanted, places_found = ({slot[1:] for slot in slots} for slots in (wanted, found))
-    strays = sum(len(slot) > 2 for slot in found)
+    strays = sum(whereabouts(slot.value, gold.text) is None for slot in predicted)
     return (
         len(wanted & found), len(found), len(wanted),
         (names_wanted & names_found).total(), len(found), len(wanted),
         len(places_wanted & places_found), len(places_found), len(places_wanted),
-        strays,
+        len(predicted), strays,
     )  # fmt: skip
 
 

@@ -80,6 +80,14 @@ def find(value: str, text: str, taken: Collection[Span] = ()) -> Span | None:
     return _find_part("".join(wanted), text, taken)
 
 
+def whereabouts(value: str, text: str) -> Span | None:
+    """Some place where a value's characters stand in the text, or None. As in `find`, or any part of a word."""
+    span = find(value, text)
+    if span is None and (at := text.casefold().find(value.casefold())) >= 0 and len(text.casefold()) == len(text):
+        span = at, at + len(value)
+    return span
+
+
 def _find_part(joined: str, text: str, taken: Collection[Span]) -> Span | None:
     is_short = len(joined) < _LONG_ENOUGH
     if is_short and joined.upper() != joined.lower():

@@ -23,7 +23,7 @@ No task is needed for that. The adapter is then added to one that was tuned on a
 and the finding of the paper on 7 to 8 billion parameters: what the task adapter has learned there reaches more
 languages.
 """
-_MERGED = "task adapter + {weights} alignment adapter; the weight was chosen on development data of slot filling"
+_MERGED = "task adapter + {weights} alignment adapter; each chosen on its task's development data"
 _VARIANTS = {
     "base": "the pretrained model; asked with three answered examples before the question",
     "task": "an adapter tuned on the task's data in a few languages",

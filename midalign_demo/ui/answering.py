@@ -103,12 +103,14 @@ class Answering:
         self._stops: dict[str, threading.Event] = {}
 
     def queue(self, request: gr.Request) -> tuple:
-        """Shown at once, since other visitors' questions may come first."""
+        """Shown at once, since other visitors' questions may come first. Ends what the session asked before."""
+        self.stop(request)
         self._stops[request.session_hash] = threading.Event()
         return cards.notice(words.of(request)("in_line"), kind="wait"), *BUSY
 
     def full(self, request: gr.Request) -> tuple:
         """Shown when there is no place in line."""
+        self._stops.pop(request.session_hash, None)
         return cards.notice(words.of(request)("full"), kind="error"), *IDLE
 
     def answer(
@@ -152,7 +154,9 @@ class Answering:
         else:
             yield gr.skip(), *IDLE
         finally:
-            self._stops.pop(request.session_hash, None)
+            # A later question's stays, and one that was stopped: an earlier click's question may still be in line.
+            if self._stops.get(request.session_hash) is stopped and not stopped.is_set():
+                del self._stops[request.session_hash]
 
     def _stream(
         self,

@@ -135,9 +135,9 @@ def _items(task: str, output: dict) -> list[str] | None:
         return [f"{slot['slot']}: {slot['value']}" for slot in output["parsed"]]
     if task == json_generation.NAME and output["valid"]:
         found = json_generation.entities_of(output["parsed"])
+        whole = {"Results": [{"TypeName": entity.type, "Text": entity.text} for entity in found]}
         # Answers to other schemas have no entities, or not only such.
-        is_list = isinstance(output["parsed"], dict) and len(found) == len(output["parsed"].get("Results", "?"))
-        return [f"{entity.type}: {entity.text}" for entity in found] if is_list else None
+        return [f"{entity.type}: {entity.text}" for entity in found] if output["parsed"] == whole else None
     return None
 
 

@@ -140,7 +140,9 @@ class CompareTab:
 
     def ask(self, queued) -> None:
         """Answer what the page holds once the event that put the visitor in line is through."""
-        answered = queued.then(self.answering.answer, self._inputs, self._outputs, **_LONG)
+        # The last of several quick clicks is the one that counts.
+        latest = {"trigger_mode": "always_last", **_LONG}
+        answered = queued.then(self.answering.answer, self._inputs, self._outputs, **latest)
         answered.failure(self.answering.full, None, self._outputs, **_QUICK)
 
     def _then_ask(self, filled) -> None:

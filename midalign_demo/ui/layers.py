@@ -88,7 +88,7 @@ class LayersTab:
             )
             figure = layer_curve(tables, measure=measure, layer=say("map_layer"), accuracy=say(accuracy))
             shown = _at_layer(measured, best, order, say)
-            return "", figure, _table(tables, say), measured, gr.Row(visible=True), slider, *shown
+            return "", figure, _table(tables, list(corpus), say), measured, gr.Row(visible=True), slider, *shown
         except Exception as error:
             return problems.notice_of(error, "Layers could not be measured", say), *[gr.skip()] * 10
 
@@ -186,8 +186,10 @@ def _best(by_layer: dict[int, dict]) -> int:
     return max((layer for layer in by_layer if layer), key=lambda layer: by_layer[layer]["all"])
 
 
-def _table(tables: dict[str, dict[int, dict]], say: Words) -> str:
+def _table(tables: dict[str, dict[int, dict]], tags: Sequence[str], say: Words) -> str:
     """The curve's numbers, for those who cannot see it, and each language's at the best layer."""
+    from midalign_demo.figures import pair_accuracy
+
     variants = list(tables)
     layers = list(next(iter(tables.values())))
     head = "".join(f"<th>{say('layers_all', variant=escape(variant))}</th>" for variant in variants)
@@ -197,12 +199,13 @@ def _table(tables: dict[str, dict[int, dict]], say: Words) -> str:
         + "</tr>"
         for layer in layers
     )
+    best = {variant: of[_best(of)] for variant, of in tables.items()}
     english = "".join(
-        f"<tr><th scope='row'>{escape(languages.name(pair.removeprefix('en-').removesuffix('-en')))}</th>"
-        + "".join(f"<td>{tables[variant][_best(tables[variant])]['pairs'][pair]:.2f}</td>" for variant in variants)
+        f"<tr><th scope='row'>{escape(languages.name(tag))}</th>"
+        + "".join(f"<td>{pair_accuracy(best[variant], 'en', tag):.2f}</td>" for variant in variants)
         + "</tr>"
-        for pair in next(iter(next(iter(tables.values())).values()))["pairs"]
-        if pair.startswith("en-") or pair.endswith("-en")
+        for tag in tags
+        if "en" in tags and tag != "en"
     )
     found = "".join(
         f"<th>{say('map_panel', name=escape(variant), layer=_best(tables[variant]))}</th>" for variant in variants

@@ -179,6 +179,14 @@ def test_values_that_are_not_in_the_text_count_against_precision():
     assert score(golds, [[invented]])["f1"] == 0.0
 
 
+def test_a_value_said_twice_or_a_part_of_a_word_still_stands_in_the_text():
+    golds = [command("gsw: z'Wien morn", ("time", "morn"))]
+    said = [Slot("time", "morn"), Slot("time", "morn"), Slot("place", "en")]
+    assert score(golds, [said])["in_text"] == 1.0
+    found, _ = slot_filling.Question("wake me at nine", ("time",)).read(" time: nine; time: nine; time: ten")
+    assert [slot["start"] for slot in found] == [11, 11, None]
+
+
 def test_saying_a_value_twice_does_not_help():
     golds = [command("noon", ("time", "noon"))]
     assert score(golds, [[Slot("time", "noon"), Slot("time", "noon")]])["precision"] == 0.5
