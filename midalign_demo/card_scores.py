@@ -131,5 +131,5 @@ def _best_layer(table: ResultTable, variant: str) -> int:
 
 
 def _cell(metric: str, score: Score) -> str:
-    digits = 1 if tables.highest(metric) > 1 else 3
+    digits = tables.digits(metric)
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"

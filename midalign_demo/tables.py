@@ -250,6 +250,11 @@ def highest(metric: str) -> float:
     return 100.0 if metric in _PERCENT_METRICS else 1.0
 
 
+def digits(metric: str) -> int:
+    """How many decimals of a score are worth showing."""
+    return 1 if highest(metric) > 1 else 3
+
+
 def mean_over(found: Collection[Score]) -> Mapping[str, float]:
     """Each variant's plain mean over rows, each of which counts the same however many examples it has."""
     values: dict[str, list[float]] = {}

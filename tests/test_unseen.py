@@ -148,5 +148,6 @@ def test_variants_are_scored_one_by_one_and_together(engine):
     assert list(made["variants"]) == ["base", "merged"]
     assert {"f1", "precision", "recall", "n", "interval"} <= made["variants"]["merged"].keys()
     assert [one["text"] for one in made["examples"]] == [example.question.text for example in examples]
-    assert {"text", "f1", "precision", "recall"} <= made["examples"][0]["answers"]["base"].keys()
+    scored = {"f1", "precision", "recall", "names_f1", "spans_f1", "in_text"}
+    assert {"text", *scored} == made["examples"][0]["answers"]["base"].keys()
     assert {"slot", "value", "start", "end"} <= made["examples"][0]["gold"][0].keys()

@@ -180,7 +180,7 @@ def statistics(question: Question, gold: Command, answer: str) -> tuple[int, ...
 
 
 def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Sums of statistics (..., 11) -> scores (...), each 0 to 1.
+    """Sums of statistics (..., 9) -> scores (...), each 0 to 1.
 
     Returns:
         `f1`, `precision`, `recall`: a slot is right if its name and its place in the text are, so a value that is not
@@ -190,24 +190,24 @@ def scores(totals: np.ndarray) -> dict[str, np.ndarray]:
         there are none.
     """
     parts = np.moveaxis(np.asarray(totals, dtype=float), -1, 0)
-    given, strays = parts[9:11]
+    right, found, wanted, names, *places, given, strays = parts
     return {
-        **micro_f1(*parts[:3]),
-        "names_f1": micro_f1(*parts[3:6])["f1"],
-        "spans_f1": micro_f1(*parts[6:9])["f1"],
+        **micro_f1(right, found, wanted),
+        "names_f1": micro_f1(names, found, wanted)["f1"],
+        "spans_f1": micro_f1(*places)["f1"],
         "in_text": 1 - np.divide(strays, given, out=np.zeros(np.shape(given)), where=given > 0),
     }
 
 
 def _counts(gold: Command, predicted: Sequence[Slot]) -> tuple[int, ...]:
-    """Right, found and wanted, of slots, of their names and of their places; values, and those not in the text."""
+    """Slots right, found and wanted, names right; places right, found and wanted; values, and those not in the text."""
     wanted, found = _placed(gold.slots, gold.text), _placed(predicted, gold.text)
     names_wanted, names_found = (Counter(slot[0] for slot in slots) for slots in (wanted, found))
     places_wanted, places_found = ({slot[1:] for slot in slots} for slots in (wanted, found))
     strays = sum(whereabouts(slot.value, gold.text) is None for slot in predicted)
     return (
         len(wanted & found), len(found), len(wanted),
-        (names_wanted & names_found).total(), len(found), len(wanted),
+        (names_wanted & names_found).total(),
         len(places_wanted & places_found), len(places_found), len(places_wanted),
         len(predicted), strays,
     )  # fmt: skip

@@ -20,7 +20,7 @@ TITLES = {
 
 def score_rows(table: ResultTable, found: Sequence[Score], metric: str) -> dict:
     """A task's scores for `gr.Dataframe`: a line for each row and variant."""
-    digits = _digits(metric)
+    digits = tables.digits(metric)
     return {
         "headers": ["language", "variant", metric, "from", "to", "n", "group", "script"],
         "data": [
@@ -83,7 +83,7 @@ def source(table: ResultTable) -> str:
 def comparison(table: ResultTable, found: Sequence[Score], metric: str) -> str:
     """How variants differ, as HTML: over all examples with the paired test, and in the mean over the rows shown."""
     shown = {score.variant for score in found}
-    digits = _digits(metric)
+    digits = tables.digits(metric)
     metrics = [entry["metric"] for entry in table.result["differences"]]
     tested = metric if metric in metrics else next(iter(metrics), metric)  # not all are tested
     differences = "".join(
@@ -144,12 +144,8 @@ def missing(where: str) -> str:
     return f"There are no result tables in {where} yet. This makes them: midalign results --data DATA --output {where}"
 
 
-def _digits(metric: str) -> int:
-    return 1 if tables.highest(metric) > 1 else 3
-
-
 def _signed(value: float, metric: str) -> str:
-    return f"{value:+.{_digits(metric)}f}".replace("-", "−")
+    return f"{value:+.{tables.digits(metric)}f}".replace("-", "−")
 
 
 def _p(value: float) -> str:
