@@ -19,7 +19,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.list:
         for benchmark in ALL.values():
-            print(f"{benchmark.name:16} {benchmark.what} (goal: {benchmark.goal:g} x)")
+            print(f"{benchmark.name:16} {benchmark.what} (goal: {_goal(benchmark)})")
         return
     if args.name is None or args.pairs < 1:
         parser.error("NAME of a benchmark, see --list; --pairs from 1")
@@ -30,9 +30,14 @@ def main() -> None:
     memory = "unknown" if outcome.memory_ratio is None else f"{outcome.memory_ratio:.2f} of it"
     print(
         f"{outcome.name}: {outcome.ratio:.2f} x as fast as the plain way [{outcome.low:.2f}, {outcome.high:.2f}], "
-        f"{outcome.pairs} pairs; goal {outcome.goal:g}; peak memory {memory}"
+        f"{outcome.pairs} pairs; peak memory {memory} (goal: {_goal(outcome)})"
     )
-    sys.exit(0 if outcome.ratio >= outcome.goal else 1)
+    sys.exit(0 if outcome.meets_goals else 1)
+
+
+def _goal(of: harness.Benchmark | harness.Outcome) -> str:
+    memory = "" if of.memory_goal is None else f", {of.memory_goal:.2f} of the memory"
+    return f"{of.goal:g} x{memory}"
 
 
 if __name__ == "__main__":

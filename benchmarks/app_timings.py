@@ -48,6 +48,7 @@ def _seconds_to_new_map(page: Page, act: Callable[[], None]) -> float:
 
 def _draw_layer(page: Page, layer: int) -> None:
     page.fill("#map-layer input[type=number]", str(layer))
+    page.press("#map-layer input[type=number]", "Enter")  # else the click comes before the number is taken over
     page.click("#map-draw")
 
 

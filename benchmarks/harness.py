@@ -49,7 +49,7 @@ class Benchmark:
 @dataclass(frozen=True)
 class Outcome:
     """Attributes:
-    name, goal: the benchmark's.
+    name, goal, memory_goal: the benchmark's.
     ratio, low, high: time of B over that of A, the median over the pairs and their range.
     memory_ratio: what A needs at its peak over what B needs, beyond what both had loaded; None where it can't be read.
     pairs: how often each ran.
@@ -61,7 +61,14 @@ class Outcome:
     high: float
     memory_ratio: float | None
     goal: float
+    memory_goal: float | None
     pairs: int
+
+    @property
+    def meets_goals(self) -> bool:
+        """Whether time, and memory where it has a goal and can be read, are as wanted."""
+        memory_met = None in (self.memory_goal, self.memory_ratio) or self.memory_ratio <= self.memory_goal
+        return self.ratio >= self.goal and memory_met
 
     def as_json(self) -> str:
         return json.dumps({key: round(value, 3) if isinstance(value, float) else value
@@ -92,6 +99,7 @@ def run(benchmark: Benchmark, pairs: int = PAIRS) -> Outcome:
         high=max(ratios),
         memory_ratio=None if None in memory.values() else memory["ours"] / memory["plain"],
         goal=benchmark.goal,
+        memory_goal=benchmark.memory_goal,
         pairs=pairs,
     )
 

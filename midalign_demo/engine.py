@@ -16,7 +16,7 @@ from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
 from midalign_demo.errors import InputError
-from midalign_demo.variants import MERGE_WEIGHTS, ROLES, VARIANTS, adapter_name, check, roles_of, shipped_sources
+from midalign_demo.variants import ROLES, VARIANTS, adapter_name, align_weight, check, roles_of, shipped_sources
 
 MAX_PROMPT_TOKENS = 2048
 
@@ -84,9 +84,7 @@ class Engine:
             if role in sources and name not in self.adapters.names:
                 self.adapters.load(name, sources[role])
         if "task" in sources and "align" in sources:
-            # The weight was tuned for the shipped pair; others are added as they are.
-            is_shipped_pair = (sources["task"], sources["align"]) == (task, "align")
-            self.set_merge(task, MERGE_WEIGHTS.get(task, 1.0) if is_shipped_pair else 1.0)
+            self.set_merge(task, align_weight(task, sources))
 
     def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
         """The weights of a task's `merged` variant where a question names none."""

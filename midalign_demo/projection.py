@@ -133,7 +133,8 @@ def method_for(n: int, dims: int, method: str) -> str:
 def warm_up() -> None:
     """Import UMAP and have numba compile what it needs, which takes most of a minute the first time.
 
-    For an app to call in a thread of its own; a layout that is asked for meanwhile waits for it.
+    For an app to call in a thread of its own, but not while people wait for the model. A layout that is asked for
+    meanwhile waits for it.
     """
     points = np.random.default_rng(_SEED).normal(size=(6, 4))
     aligned([points, points[::-1]], 2, "umap")

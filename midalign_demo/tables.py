@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midalign_demo import languages
+from midalign_demo import languages, tasks
 from midalign_demo.errors import InputError
 from midalign_demo.files import read_text, replacing
 from midalign_demo.provenance import GROUPS
@@ -134,7 +134,7 @@ def read(path: Path) -> ResultTable:
     try:
         found = ResultTable(**json.loads(read_text(path)))
         _check(found)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, InputError) as error:
         raise InputError(f"results: {path} is not a table as docs/formats.md describes it") from error
     return found
 
@@ -145,9 +145,12 @@ def _check(table: ResultTable) -> None:
         rows = set(table.result["languages"])
         by_layer(table, rows)
         with_english(table, table.layers[0])
+        layers = (at for of in table.result["variants"].values() for at in of["layers"].values())
+        if any({"all", "en-x"} - at.keys() for at in layers):
+            raise ValueError("layers")
     else:
         rows = {row for of in table.result["variants"].values() for row in of["languages"]}
-        for metric in table.metrics:
+        for metric in {*table.metrics, tasks.MODULES[table.task].MAIN_METRIC}:
             scores(table, metric)
         if any({"variants", "metric", "difference", "p"} - found.keys() for found in table.result["differences"]):
             raise ValueError("differences")
@@ -155,7 +158,7 @@ def _check(table: ResultTable) -> None:
         raise ValueError("languages")
     if set(table.result["adapters"]) != set(table.variants) or {"name", "licence", "text"} - table.data.keys():
         raise ValueError("adapters or data")
-    if any({"name", "sha256"} - adapter.keys() for adapter in table.adapters):
+    if any({"role", "name", "sha256"} - adapter.keys() for adapter in table.adapters):
         raise ValueError("adapters")
 
 

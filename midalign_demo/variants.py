@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from midalign_demo import adapters, embedded
 from midalign_demo.errors import InputError
@@ -44,6 +44,18 @@ def roles_of(variants: Sequence[str]) -> set[str]:
     """The adapters that variants are made of: `task`, `align`, `joint`."""
     parts = {"base": (), "merged": ("task", "align")}
     return {role for variant in variants for role in parts.get(variant, (variant,))}
+
+
+def align_weight(task: str, sources: Mapping[str, str]) -> float:
+    """The alignment adapter's weight in a task's merge, where the user names none.
+
+    It was tuned for the shipped pair; other adapters are added as they are.
+
+    Args:
+        sources: adapters by role, as `shipped_sources` gives them.
+    """
+    is_shipped_pair = (sources.get("task"), sources.get("align")) == (task, "align")
+    return MERGE_WEIGHTS.get(task, 1.0) if is_shipped_pair else 1.0
 
 
 def shipped_sources(base: str, task: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from midalign_demo import cli, examples, tables
-from midalign_demo.commands import results
+from midalign_demo.commands import evaluate, results
 from midalign_demo.table_definitions import ALL, Definition
 from midalign_demo.tasks import json_generation
 
@@ -72,6 +72,12 @@ def make_tables(monkeypatch, data, trained, base_folder, tmp_path):
         return cli.main(["results", *options, "--only", *names]), output
 
     return run
+
+
+def test_of_several_processes_the_first_writes_and_says_so(make_tables, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "processes", lambda: (1, 2))
+    status, output = make_tables("small-retrieval")
+    assert (status, capsys.readouterr().out, output.exists()) == (0, "", False)
 
 
 def test_a_table_holds_what_its_command_prints_and_where_it_comes_from(make_tables, data, trained, capsys):

@@ -43,12 +43,22 @@ def damage(document: dict, *keys) -> dict:
         (made_tables.retrieval, ("result", "adapters", "base")),
         (made_tables.retrieval, ("data", "licence")),
         (made_tables.retrieval, ("adapters", 0, "sha256")),
+        (made_tables.retrieval, ("adapters", 0, "role")),
+        (made_tables.retrieval, ("result", "variants", "align", "layers", "2", "all")),
+        (made_tables.slots, ("result", "variants", "task", "overall", "f1")),
     ],
 )
 def test_a_damaged_table_is_refused_when_it_is_read(tmp_path, make, keys):
     path = tmp_path / "damaged.json"
     path.write_text(json.dumps(damage(dataclasses.asdict(make()), *keys)))
     with pytest.raises(InputError, match="damaged.json is not a table"):
+        tables.read(path)
+
+
+def test_a_table_of_a_task_that_there_is_not_is_refused(tmp_path):
+    table = made_tables.slots()
+    path = tables.write(dataclasses.replace(table, result={**table.result, "task": "poetry"}), tmp_path)
+    with pytest.raises(InputError, match="is not a table"):
         tables.read(path)
 
 

@@ -70,7 +70,7 @@ def document(arguments: argparse.Namespace) -> dict | None:
     from midalign_demo import evaluation
     from midalign_demo.answers import AnswerStore
 
-    rank, world = _processes()
+    rank, world = processes()
     segment_metrics = _comet(arguments) if rank == 0 else {}
     settings = {
         key: str(value) if isinstance(value, Path) else value
@@ -126,7 +126,7 @@ def _weights(arguments: argparse.Namespace, variants: list[str]) -> dict[str, in
     }
 
 
-def _processes() -> tuple[int, int]:
+def processes() -> tuple[int, int]:
     """This process's number and how many there are; more than one under `accelerate launch`."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return 0, 1

@@ -42,6 +42,8 @@ def results(arguments: argparse.Namespace) -> None:
         table = make(definition, command, adapters, arguments)
         if table is not None:
             written.append(str(tables.write(table, arguments.output)))
+    if not written:  # one of several processes, and not the first
+        return
     if arguments.json:
         options.print_json({"written": written})
     else:
@@ -80,7 +82,7 @@ def plan(definition: Definition, arguments: argparse.Namespace) -> tuple[Definit
 def make(
     definition: Definition, command: list[str], adapters: Mapping[str, str], arguments: argparse.Namespace
 ) -> ResultTable | None:
-    """Run a table's command. None in all processes but the first, where several share an evaluation.
+    """Run a table's command. None in all processes but the first, where several share the work.
 
     Args:
         command, adapters: of `plan`.
@@ -92,7 +94,7 @@ def make(
     parsed.path = str(_resolved(definition.path, arguments.data))
     parsed.device = arguments.device  # does not belong to what is published: figures in float32 hold for any
     if definition.task == RETRIEVAL:
-        result = retrieval.document(parsed)
+        result = retrieval.document(parsed) if evaluate.processes()[0] == 0 else None
     else:
         parsed.answers = (arguments.answers or arguments.output / "answers") / definition.name
         parsed.comet = False  # a table has the same columns wherever it is made

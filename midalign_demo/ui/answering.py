@@ -20,6 +20,7 @@ from midalign_demo.ui.words import Words
 
 DETECT = ""  # the choice of language that asks to guess it
 ENTITY_SCHEMA = json.dumps(json_generation.entity_schema(), indent=2)
+_MOST_SESSIONS = 1000  # whose wish to stop is remembered; far more than can wait in line
 _REDRAW_SECONDS = 0.25  # drawing the cards at every token would cost the model time
 
 # Updates of the buttons Compare and Stop, of which one can be pressed.
@@ -105,7 +106,10 @@ class Answering:
     def queue(self, request: gr.Request) -> tuple:
         """Shown at once, since other visitors' questions may come first. Ends what the session asked before."""
         self.stop(request)
+        self._stops.pop(request.session_hash, None)  # to be the newest
         self._stops[request.session_hash] = threading.Event()
+        while len(self._stops) > _MOST_SESSIONS:
+            del self._stops[next(iter(self._stops))]
         return cards.notice(words.of(request)("in_line"), kind="wait"), *BUSY
 
     def full(self, request: gr.Request) -> tuple:

@@ -10,6 +10,7 @@ import gradio as gr
 from midalign_demo import languages, tasks, variants
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.tasks.question import Example
 from midalign_demo.ui import answering, cards, examples, links, stored, words
 from midalign_demo.ui.answering import DETECT, Answering
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
@@ -98,8 +99,8 @@ class CompareTab:
                     0, links.HIGHEST_WEIGHT, value=1.0, step=0.05, label=label("task_weight"), elem_id="task-weight"
                 )
                 self._align_weight = gr.Slider(
-                    0, links.HIGHEST_WEIGHT, value=_align_weight(FIRST_TASK), step=0.05, label=label("align_weight"),
-                    elem_id="align-weight",
+                    0, links.HIGHEST_WEIGHT, value=self._usual_align_weight(FIRST_TASK), step=0.05,
+                    label=label("align_weight"), elem_id="align-weight",
                 )  # fmt: skip
             self._grammar = gr.Checkbox(
                 _held(FIRST_TASK), label=label("grammar"), info=label("grammar_why"), elem_id="grammar"
@@ -129,7 +130,8 @@ class CompareTab:
         self._task.input(self._show_task, self._task, self.page, **_QUICK)
         gr.on([self._run.click, self._text.submit], lambda: "", None, self._said, **_QUICK)
         self.ask(gr.on([self._run.click, self._text.submit], self.answering.queue, None, self._outputs, **_QUICK))
-        self._then_ask(self._picked.click(_example, [self._task, self._picked], self._filled, **_QUICK))
+        self._then_ask(self._picked.click(_pick, [self._task, self._picked, self._brought],
+                                          [*self._filled, self._slots], **_QUICK))  # fmt: skip
         self._picked.click(None, None, None, js=_SHOW_ANSWERS, **_QUICK)
         brought = [*self._filled, self._slots, self._said]
         self._then_ask(self._test_set.click(self._bring, [self._task, self._text], brought, **_QUICK))
@@ -186,7 +188,7 @@ class CompareTab:
         language = wanted.get("language", DETECT)
         target = wanted.get("target", entry.get("target", "en"))
         usual = {"variants": answering.default_variants(self._host, task), "grammar": _held(task), "task_weight": 1.0,
-                 "align_weight": _align_weight(task)}  # fmt: skip
+                 "align_weight": self._usual_align_weight(task)}  # fmt: skip
         settings = {name: wanted.get(name, value) for name, value in usual.items()}
         offered = self._host.variants(task)
         missing = [name for name in settings["variants"] if name not in offered]
@@ -239,6 +241,9 @@ class CompareTab:
             "",
         )
 
+    def _usual_align_weight(self, task: str) -> float:
+        return variants.align_weight(task, self._host.sources(task))
+
     def _variants(self, task: str) -> dict:
         offered = [(label(f"variant_{name}"), name) for name in self._host.variants(task)]
         return {"choices": offered, "value": answering.default_variants(self._host, task)}
@@ -285,12 +290,15 @@ def _example(task: str, number: int) -> tuple:
     return entry["text"], entry["language"], entry.get("target", "en"), "", None
 
 
+def _pick(task: str, number: int, brought: Example | None) -> tuple:
+    """As `_example`, and the usual slots if the page has those of a labelled example."""
+    usual = brought is not None and task == slot_filling.NAME
+    slots = gr.Dropdown(value=list(slot_filling.DEFAULT_INVENTORY)) if usual else gr.skip()
+    return *_example(task, number), slots
+
+
 def _held(task: str) -> bool:
     return tasks.MODULES[task].Question.held
-
-
-def _align_weight(task: str) -> float:
-    return variants.MERGE_WEIGHTS.get(task, 1.0)
 
 
 def _direction(tag: str):

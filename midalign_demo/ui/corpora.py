@@ -19,7 +19,7 @@ ALL_TOPICS = "all"
 MOST_SENTENCES = 3000  # over all languages; more would keep other visitors waiting
 
 MOST_ADDED, MOST_CHARACTERS = 40, 300  # of the sentences that a visitor types
-_TAGGED = re.compile(r"([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\s*:\s*(\S.*)")
+_TAGGED = re.compile(r"([a-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\s*:\s*(\S.*)")
 
 
 @lru_cache(maxsize=1)
@@ -100,8 +100,9 @@ def typed_sentences(text: str) -> list[tuple[str, str]]:
 
 
 def _tagged(line: str) -> tuple[str, str] | None:
+    """A tag is in small letters: `No: ..` and `PS: ..` are neither Norwegian nor Pashto."""
     match = _TAGGED.fullmatch(line)
     try:
         return (languages.normalize(match[1]), match[2]) if match else None
-    except InputError:  # a word with a colon, as in `PS: ..`
+    except InputError:  # a word with a colon
         return None

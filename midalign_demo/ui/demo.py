@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -29,12 +30,19 @@ _QUEUE_PLACES = 32
 _METHOD = "*Middle-Layer Representation Alignment* ([Liu & Niehues, ACL 2025](https://arxiv.org/abs/2502.14830))"
 
 
-def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results: Path | None = None) -> gr.Blocks:
+def build(
+    host: ModelHost,
+    *,
+    labelled: Mapping[str, str] | None = None,
+    results: Path | None = None,
+    map_opened: Callable[[], None] | None = None,
+) -> gr.Blocks:
     """The page. The host may still be loading.
 
     Args:
         labelled: labelled examples of the owner's by task, see `LabelledExamples`.
         results: folder of result tables; default: those of the package.
+        map_opened: called whenever a visitor opens the embedding map.
     """
     unseen = LabelledExamples(host, labelled)
     with words.Page(title=_TITLE, analytics_enabled=False) as demo:
@@ -47,7 +55,7 @@ def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(label("tab_compare"), id=COMPARE):
                 compare = CompareTab(host, unseen)
-            with gr.Tab(label("tab_map"), id=MAP, elem_id="tab-map"):
+            with gr.Tab(label("tab_map"), id=MAP, elem_id="tab-map") as map_tab:
                 MapTab(host, store)
             with gr.Tab(label("tab_layers"), id="layers", elem_id="tab-layers"):
                 LayersTab(host, store)
@@ -69,6 +77,8 @@ def build(host: ModelHost, *, labelled: Mapping[str, str] | None = None, results
             say = words.of(request)
             return _status(host, say), _footer(host, say)
 
+        if map_opened:
+            map_tab.select(map_opened, None, None, **tick)
         ticker.tick(told, None, [status, ticker], **tick)
         demo.load(greeted, None, [status, footer], **tick)
         demo.load(None, None, None, js=words.TELL_LANGUAGE, **tick)
@@ -98,8 +108,7 @@ def launch(
     """
     model = ModelHost(base, sources=sources, **options)
     model.start()
-    threading.Thread(target=_warm_up, args=(model,), name="warm-up", daemon=True).start()
-    demo = build(model, labelled=labelled).queue(max_size=_QUEUE_PLACES)
+    demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(
         server_name=host, server_port=port, share=share, show_error=True, quiet=True, prevent_thread_lock=True,
         **launch_options(),
@@ -107,6 +116,17 @@ def launch(
     announce(share_url or local_url)
     sys.stdout.flush()
     demo.block_thread()
+
+
+def _once(work: Callable[[], None]) -> Callable[[], None]:
+    """Does the work in a thread of its own when it is called first, and nothing later."""
+    not_yet = threading.Lock()
+
+    def begin() -> None:
+        if not_yet.acquire(blocking=False):
+            threading.Thread(target=work, name="once", daemon=True).start()
+
+    return begin
 
 
 def _warm_up(host: ModelHost) -> None:

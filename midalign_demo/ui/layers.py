@@ -119,13 +119,13 @@ class LayersTab:
         with problems.told_to_the_caller():
             self._host.wait()
             chosen = variants or list(corpora.DEFAULT_VARIANTS)
-            for name in chosen:
-                self._host.engine.adapters_of(name, FIRST_TASK)
+            in_force = {name: self._host.engine.adapters_of(name, FIRST_TASK) for name in chosen}
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES))
             tables = self._tables(corpus, chosen, score)
         return {
             "n": len(next(iter(corpus.values()))),
             "languages": list(corpus),
+            "adapters": in_force,
             "variants": {
                 variant: {"layers": {str(layer): table for layer, table in by_layer.items()}}
                 for variant, by_layer in tables.items()

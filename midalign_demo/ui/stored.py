@@ -118,7 +118,7 @@ def _is_current(document: dict, checksums: dict[str, str], host: ModelHost) -> b
     try:
         if any(adapters.checksum(named[name]) != checksums.get(name) for name in _adapters_of(document)):
             return False
-        if merged and _adapters_of({"outputs": [merged]}).get("align") != variants.MERGE_WEIGHTS.get(task, 1.0):
+        if merged and _adapters_of({"outputs": [merged]}).get("align") != variants.align_weight(task, sources):
             return False
         question = question_of(task, document["text"], language=document["language"], target=document.get("target"))
     except (InputError, KeyError):

@@ -135,6 +135,20 @@ def test_an_example_of_the_test_set_comes_with_its_right_answer_and_scores(open_
 
 
 @pytest.mark.browser
+def test_the_last_of_several_quick_clicks_is_answered(open_page):
+    page = open_page()
+    offered = [entry["text"] for entry in examples.by_task()["slot-filling"]]
+    for number in (1, 4, 2, 3):
+        page.locator("#examples .gallery-item").nth(number).click()
+    page.wait_for_function("(text) => document.querySelector('.card .marked')?.innerText === text", arg=offered[3])
+    page.wait_for_function(ANSWERED.format(3), timeout=60_000)
+    page.wait_for_selector("#run:not([disabled])")
+    page.wait_for_timeout(500)  # an earlier question's answer would come now
+    assert page.input_value("#command textarea") == offered[3]
+    assert page.inner_text(".card .marked >> nth=0") == offered[3]
+
+
+@pytest.mark.browser
 def test_a_reference_gives_each_translation_its_chrf(open_page):
     page = open_page(query="task=translation&text=Guten+Tag&language=de&target=en")
     page.wait_for_selector("#reference textarea:visible")

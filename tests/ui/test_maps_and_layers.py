@@ -59,7 +59,9 @@ def test_too_many_sentences_are_refused(tmp_path):
     ("line", "expected"),
     [
         ("de: Guten Morgen", ("de", "Guten Morgen")),
-        ("  ZH-hant :  早安 ", ("zh-Hant", "早安")),
+        ("  zh-hant :  早安 ", ("zh-Hant", "早安")),
+        ("PS: where is the next railway station?", ("en", "PS: where is the next railway station?")),
+        ("No: the next railway station is not here.", ("en", "No: the next railway station is not here.")),
         ("Wo ist der nächste Bahnhof, bitte?", ("de", "Wo ist der nächste Bahnhof, bitte?")),
         ("Re: where is the next railway station?", ("en", "Re: where is the next railway station?")),
         ("xy: where is the next railway station?", ("en", "xy: where is the next railway station?")),
