@@ -16,6 +16,8 @@ import json
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +41,11 @@ _FOLDER = f"{NAME}-v1"
 _MANIFEST = "midalign-manifest.json"
 _BYTES_NEEDED = 1_000_000_000  # GGUF 242 MB, then in its place safetensors 540 MB + tokenizer 33 MB; and a reserve
 _GEMMA3_EOS = 1
+
+_SECOND = 1_000_000_000  # ns
+
+_CHECKING = threading.Lock()  # whoever asks while a folder is being read waits for what comes out
+_found_whole: dict[Path, tuple] = {}  # by folder: its manifest and its files' states when they were read
 
 Report = Callable[[str], None]
 
@@ -95,15 +102,37 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether a folder holds exactly the bytes that the conversion wrote."""
+    """Whether a folder holds exactly the bytes that the conversion wrote.
+
+    What was found whole is read again only once a file's time or size has changed.
+    """
     try:
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
-        return all(
-            (path / name).stat().st_size == entry["bytes"] and _sha256(path / name) == entry["sha256"]
-            for name, entry in manifest["files"].items()
-        )
+        with _CHECKING:
+            manifest = (path / _MANIFEST).read_text(encoding="utf-8")
+            files = json.loads(manifest)["files"]
+            stats = [(path / name).stat() for name in files]
+            state = manifest, *((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+            if _found_whole.get(path) == state:
+                return True
+            whole = all(
+                stat.st_size == entry["bytes"] and _sha256(path / name) == entry["sha256"]
+                for stat, (name, entry) in zip(stats, files.items(), strict=True)
+            )
+            # A file's time may be some milliseconds old: of one just written, a change would not be seen.
+            if whole and time.time_ns() - max(stat.st_mtime_ns for stat in stats) > _SECOND:
+                _found_whole[path] = state
+            return whole
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def check_ahead(name: str) -> None:
+    """Begin to check the converted base, if that is the one named, so that `prepare` finds it checked.
+
+    For callers that now import torch, which takes as long and leaves a core idle.
+    """
+    if name == NAME:
+        threading.Thread(target=is_complete, args=(folder(),), name="check-base", daemon=True).start()
 
 
 def _convert_and_rename(final: Path, report: Report) -> None:

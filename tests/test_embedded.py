@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 import sys
 import threading
@@ -152,6 +153,23 @@ def test_a_damaged_folder_is_converted_again(conversions, damage):
     assert embedded.is_complete(folder)
     assert weights.stat().st_size == len(whole)
     assert len(conversions) == 2
+
+
+def test_a_folder_that_was_read_is_not_read_again_until_it_changes(conversions, monkeypatch):
+    folder = embedded.prepare()
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    read = []
+    checksum = embedded._sha256
+    monkeypatch.setattr(embedded, "_sha256", lambda path: read.append(path.name) or checksum(path))
+    assert embedded.is_complete(folder)
+    once = len(read)
+    assert once
+    assert embedded.is_complete(folder)
+    assert len(read) == once
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    assert not embedded.is_complete(folder)
 
 
 def message_of_prepare() -> str:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 
-from midalign_demo import bases, examples, languages
+from midalign_demo import bases, embedded, examples, languages
 from midalign_demo import variants as variant_names
 from midalign_demo.commandline import comma_list, positive, report
 from midalign_demo.errors import InputError
@@ -114,6 +114,7 @@ def sources(arguments: argparse.Namespace) -> dict[str, str]:
 
 def open_engine(arguments: argparse.Namespace, task: str, wanted: list[str]):
     """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones."""
+    embedded.check_ahead(arguments.base)
     from midalign_demo.engine import open_engine as open_with  # torch takes seconds to import
 
     options = {"dtype": arguments.dtype, "device": arguments.device, "report": report}

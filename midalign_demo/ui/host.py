@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from midalign_demo import variants
+from midalign_demo import embedded, variants
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
 
@@ -54,6 +54,7 @@ class ModelHost:
 
     def _load(self) -> None:
         try:
+            embedded.check_ahead(self.base)
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
             self._engine = open_engine(
