@@ -7,9 +7,9 @@ summed. Both tests are scipy's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 RESAMPLES = 1000
 _CELLS = 20_000_000  # numbers held at once
@@ -28,6 +28,8 @@ def interval(rows: np.ndarray, score: Score, *, level: float = 0.95, seed: int =
     Returns:
         Lowest and highest score; both are the score itself where there is one example only.
     """
+    from scipy import stats  # takes a second to import, which every command would pay
+
     n = len(rows)
     if n < 2:
         whole = float(score(rows.sum(axis=0)))
@@ -58,6 +60,8 @@ def paired_p_value(first: np.ndarray, second: np.ndarray, score: Score, *, seed:
     Args:
         first, second: statistics of the same examples under two variants (n, k) each; with one example only, p is 1.
     """
+    from scipy import stats
+
     n = len(first)
     if n < 2:
         return 1.0
@@ -83,7 +87,7 @@ def share_interval(share: float, n: int, *, level: float = 0.95) -> tuple[float,
 
     Of a mean of n numbers between 0 and 1 it is at least as wide as it need be: none varies more than zeros and ones.
     """
-    z = stats.norm.ppf((1 + level) / 2)
+    z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return float(max(0.0, middle - half)), float(min(1.0, middle + half))
