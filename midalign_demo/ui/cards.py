@@ -51,11 +51,16 @@ def _guess(document: dict, detected: bool, say: Words) -> str:
     return f'<p class="guess">{say("detected")} <b><bdi>{named}</bdi></b>. {say("detected_else")}</p>'
 
 
-def notice(message: str, *, kind: str = "info", seconds: float | None = None) -> str:
-    """One line above the cards; kind is `info`, `wait` or `error`. Running seconds are not read out."""
+def notice(message: str, *, kind: str = "info", seconds: float | None = None, share: float | None = None) -> str:
+    """One line above the cards; kind is `info`, `wait` or `error`. Running seconds are not read out.
+
+    Args:
+        share: how much is done, 0 to 1, for a bar.
+    """
+    bar = "" if share is None else f' <progress max="1" value="{share:.2f}" aria-label="{escape(message)}"></progress>'
     role = "alert" if kind == "error" else "status"
     clock = "" if seconds is None else f'<span aria-hidden="true"> ({seconds:.0f} s)</span>'
-    return f'<div class="notice {kind}" role="{role}" dir="auto">{escape(message)}{clock}</div>'
+    return f'<div class="notice {kind}" role="{role}" dir="auto">{escape(message)}{bar}{clock}</div>'
 
 
 def _card(output: dict, first: dict | None, document: dict, hues: Mapping[str, int], finished: bool, say: Words) -> str:

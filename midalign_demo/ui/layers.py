@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 import gradio as gr
 
 from midalign_demo import languages
 from midalign_demo.retrieval import SCORES, by_language, retrieval_table
-from midalign_demo.ui import corpora, problems, words
+from midalign_demo.ui import corpora, problems, progress, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
+from midalign_demo.ui.progress import Tell
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
 from midalign_demo.ui.words import Words, label
@@ -56,7 +57,7 @@ class LayersTab:
         at_a_layer = [above_before, before, above_after, after, numbers]
         measure.click(
             self._measure, [tags, score, file, order], [said, curve, table, measured, choices, layer, *at_a_layer],
-            api_visibility="private", **MODEL_QUEUE,
+            api_visibility="private", show_progress="minimal", show_progress_on=said, **MODEL_QUEUE,
         )  # fmt: skip
         gr.on([layer.input, order.input], _show_layer, [measured, layer, order], at_a_layer,
               api_visibility="private", show_progress="hidden", trigger_mode="always_last")  # fmt: skip
@@ -69,15 +70,15 @@ class LayersTab:
         file: str | None,
         order: str,
         request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
-    ) -> tuple:
+    ) -> Iterator[tuple]:
         """What is said, the curve, its table, what was measured, the choices, the layer, and what is shown at it."""
         say = words.of(request)
-        try:
-            for stage in self._host.loading_stages():
-                progress(0, desc=stage)
+
+        def work(tell: Tell) -> tuple:
             corpus = corpora.corpus_of(tags, file=file)
-            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, progress, say)
+            for stage in self._host.loading_stages():
+                tell(0, stage)
+            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, tell, say)
             from midalign_demo.figures import layer_curve
 
             measured = {"languages": list(corpus), "tables": tables}
@@ -89,15 +90,19 @@ class LayersTab:
             figure = layer_curve(tables, measure=measure, layer=say("map_layer"), accuracy=say(accuracy))
             shown = _at_layer(measured, best, order, say)
             return "", figure, _table(tables, list(corpus), say), measured, gr.Row(visible=True), slider, *shown
+
+        rest = [gr.skip()] * 10
+        try:
+            yield from progress.told(work, lambda line: (line, *rest))
         except Exception as error:
-            return problems.notice_of(error, "Layers could not be measured", say), *[gr.skip()] * 10
+            yield problems.notice_of(error, "Layers could not be measured", say), *rest
 
     def _tables(
         self,
         corpus: dict[str, list[str]],
         variants: Sequence[str],
         score: str,
-        progress: gr.Progress | None = None,
+        tell: Tell | None = None,
         say: Words = words.ENGLISH,
     ) -> dict[str, dict[int, dict]]:
         """For each variant and layer a table of `retrieval_table`."""
@@ -105,7 +110,7 @@ class LayersTab:
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
         weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]
-        found = self._store.get_each(engine, corpus, weights, progress=progress, say=say)
+        found = self._store.get_each(engine, corpus, weights, tell=tell, say=say)
         for variant, rows in zip(offered, found, strict=True):
             tables[variant] = {
                 layer: retrieval_table(by_language(at_layer, corpus), score=score) for layer, at_layer in rows.items()

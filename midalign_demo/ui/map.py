@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import gradio as gr
 
 from midalign_demo import embedded, maps, pages, stored_map, variants
 from midalign_demo.errors import InputError
 from midalign_demo.projection import METHODS
-from midalign_demo.ui import corpora, problems, words
+from midalign_demo.ui import corpora, problems, progress, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.map_view import map_view
+from midalign_demo.ui.progress import Tell
 from midalign_demo.ui.queue import MODEL_QUEUE
 from midalign_demo.ui.store import EmbeddingStore
 from midalign_demo.ui.words import Words, label
@@ -67,7 +68,7 @@ class MapTab:
         outputs = [said, view, layer]
         wired = {"api_visibility": "private", **MODEL_QUEUE}
         gr.on([draw.click, layer.release, method.input, show.input, dims.input, topic.input],
-              self._draw, inputs, outputs, **wired)  # fmt: skip
+              self._draw, inputs, outputs, show_progress="minimal", show_progress_on=said, **wired)  # fmt: skip
         gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
 
     def first_map(self, say: Words = words.ENGLISH) -> str:
@@ -91,25 +92,27 @@ class MapTab:
         typed: str,
         file: str | None,
         request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio's way)
-    ) -> tuple:
+    ) -> Iterator[tuple]:
         """What is said above the map, the map, and the layer's slider."""
         say = words.of(request)
-        try:
+
+        def work(tell: Tell) -> tuple:
             added = corpora.typed_sentences(typed)
             corpus = corpora.corpus_of(tags, topic, file)
             for stage in self._host.loading_stages():
-                progress(0, desc=stage)
+                tell(0, stage)
             base = self._host.engine_for(FIRST_TASK).base
             chosen = int(layer) or base.middle_layer
             shown = self._map(
-                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, progress=progress,
-                say=say,
-            )  # fmt: skip
+                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, tell=tell, say=say, ahead=True
+            )
             slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=show != "layers")
             return "", pages.as_json(pages.map_document(shown, show=show, words=say.of_map, lang=say.tag)), slider
+
+        try:
+            yield from progress.told(work, lambda line: (line, gr.skip(), gr.skip()))
         except Exception as error:
-            return problems.notice_of(error, "A map could not be drawn", say), gr.skip(), gr.skip()
+            yield problems.notice_of(error, "A map could not be drawn", say), gr.skip(), gr.skip()
 
     def _map(
         self,
@@ -122,9 +125,11 @@ class MapTab:
         asked: Sequence[str] = corpora.DEFAULT_VARIANTS,
         centre: bool = False,
         added: Sequence[tuple[str, str]] = (),
-        progress: gr.Progress | None = None,
+        tell: Tell | None = None,
         say: Words = words.ENGLISH,
+        ahead: bool = False,
     ) -> maps.EmbeddingMap:
+        """A map; with `ahead` the layers above it are computed from then on."""
         engine = self._host.engine_for(FIRST_TASK)
         offered = [name for name in asked if name in engine.variants(FIRST_TASK)]
         views = maps.views_for(show, engine, offered, FIRST_TASK, layer)
@@ -136,12 +141,16 @@ class MapTab:
             )
         texts = {**corpus, _ADDED: [sentence for _, sentence in added]} if added else corpus
         weights = {tuple(sorted(view.weights.items())): view.weights for view in views}
-        each = self._store.get_each(engine, texts, list(weights.values()), progress=progress, say=say)
+        upto = max(view.layer for view in views)
+        each = self._store.get_each(engine, texts, list(weights.values()), upto=upto, tell=tell, say=say)
         found = dict(zip(weights, each, strict=True))
         rows = [found[tuple(sorted(view.weights.items()))][view.layer] for view in views]
-        if progress:
-            progress(0.99, desc=say("draw_laying_out", n=len(rows[0]), method=method.upper()))
-        return maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
+        if tell:
+            tell(0.99, say("draw_laying_out", n=len(rows[0]), method=method.upper()))
+        shown = maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
+        if ahead:
+            self._store.look_ahead(engine, texts, list(weights.values()))
+        return shown
 
     def embedding_map(
         self,

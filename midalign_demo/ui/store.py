@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from midalign_demo.ui import words
+from midalign_demo.ui.progress import Tell
 from midalign_demo.ui.words import Words
 
 if TYPE_CHECKING:
@@ -18,15 +20,17 @@ if TYPE_CHECKING:
     from midalign_demo.middle import Progress
 
 _MOST_BYTES = 400_000_000
+_BREATH = 0.02  # seconds in which somebody who waits for the model gets it
 
 
 class EmbeddingStore:
-    """A language's sentences at all layers under some adapters; the ones used longest ago go first."""
+    """A language's sentences at the lower layers under some adapters; the ones used longest ago go first."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES):
         self._kept: OrderedDict[tuple, dict[int, np.ndarray]] = OrderedDict()
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
+        self._ahead = threading.Event()  # set: nothing more is to be computed ahead
 
     def get(
         self,
@@ -34,33 +38,35 @@ class EmbeddingStore:
         corpus: Mapping[str, Sequence[str]],
         weights: Weights,
         *,
+        upto: int | None = None,
         progress: Progress | None = None,
     ) -> dict[int, np.ndarray]:
-        """All layers' embeddings, each (n, width), language after language.
+        """Embeddings at layers 0 to `upto`, each (n, width), language after language.
 
         Args:
+            upto: default: all layers.
             progress: called with (sentences done, sentences to do); not at all if there is nothing to do.
         """
         from midalign_demo.middle import embed  # torch takes seconds to import
 
+        layers = range((engine.base.num_layers if upto is None else engine.base.check_layer(upto)) + 1)
         weights = {name: weight for name, weight in weights.items() if weight}
         keys = {tag: (tuple(sorted(weights.items())), tuple(lines)) for tag, lines in corpus.items()}
         with self._lock:
-            found = {tag: self._kept[key] for tag, key in keys.items() if key in self._kept}
+            found = {tag: self._kept[key] for tag, key in keys.items() if layers[-1] in self._kept.get(key, ())}
             for tag in found:
                 self._kept.move_to_end(keys[tag])
         missing = {tag: lines for tag, lines in corpus.items() if tag not in found}
         if missing:
             sentences = [line for lines in missing.values() for line in lines]
-            layers = range(engine.base.num_layers + 1)
             with engine.adapters.under(weights):
-                rows = embed(engine.base, sentences, layers=list(layers), progress=progress)
+                rows = embed(engine.base, sentences, layers=layers, progress=progress)
             at = 0
             for tag, lines in missing.items():
                 found[tag] = {layer: rows[layer][at : at + len(lines)] for layer in layers}
                 at += len(lines)
             self._keep({keys[tag]: found[tag] for tag in missing})
-        return {layer: np.concatenate([found[tag][layer] for tag in corpus]) for layer in found[next(iter(corpus))]}
+        return {layer: np.concatenate([found[tag][layer] for tag in corpus]) for layer in layers}
 
     def get_each(
         self,
@@ -68,23 +74,38 @@ class EmbeddingStore:
         corpus: Mapping[str, Sequence[str]],
         weights: Sequence[Weights],
         *,
-        progress: Callable[..., object] | None = None,
+        upto: int | None = None,
+        tell: Tell | None = None,
         say: Words = words.ENGLISH,
     ) -> Iterator[dict[int, np.ndarray]]:
-        """As `get`, for one set of adapters after the other.
+        """As `get`, for one set of adapters after the other. Ends what `look_ahead` began.
 
         Args:
-            progress: a `gr.Progress`, told the share that is done and, as `desc`, what is going on.
+            tell: told how far it is.
             say: the language of the page.
         """
+        self._ahead.set()
         for number, chosen in enumerate(weights):
 
-            def tell(done: int, n: int, at: int = number) -> None:
-                if progress:
-                    desc = say("reading", at=at + 1, all=len(weights))
-                    progress((at + done / n) / len(weights), desc=desc)
+            def progress(done: int, n: int, at: int = number) -> None:
+                if tell:
+                    tell((at + done / n) / len(weights), say("reading", at=at + 1, all=len(weights)))
 
-            yield self.get(engine, corpus, chosen, progress=tell)
+            yield self.get(engine, corpus, chosen, upto=upto, progress=progress)
+
+    def look_ahead(self, engine: Engine, corpus: Mapping[str, Sequence[str]], weights: Sequence[Weights]) -> None:
+        """Begin to embed at all layers, in a thread: who has drawn one layer soon asks for another."""
+        self._ahead = overtaken = threading.Event()
+
+        def work() -> None:
+            for chosen in weights:
+                for tag, lines in corpus.items():  # one after the other, so that nobody waits long for the model
+                    if overtaken.is_set():
+                        return
+                    self.get(engine, {tag: lines}, chosen)
+                    time.sleep(_BREATH)
+
+        threading.Thread(target=work, name="look-ahead", daemon=True).start()
 
     def _keep(self, entries: Mapping[tuple, dict[int, np.ndarray]]) -> None:
         with self._lock:

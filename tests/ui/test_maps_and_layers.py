@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -98,6 +100,44 @@ def test_the_store_gives_what_embedding_gives_and_embeds_once(engine):
     assert seen[-1] == 2  # Swahili alone was missing
     np.testing.assert_array_equal(more[2][2:], found[2])
     assert np.abs(store.get(engine, corpus, {})[2] - found[2]).max() > 0.01
+
+
+def test_the_store_embeds_no_higher_than_asked_and_looks_ahead(engine):
+    store, corpus, seen = EmbeddingStore(), {"en": ["one", "two"], "de": ["eins", "zwei"]}, []
+
+    def get(upto):
+        return store.get(engine, corpus, {"align": 1}, upto=upto, progress=lambda done, n: seen.append(n))
+
+    assert list(get(2)) == list(get(1)) + [2] == [0, 1, 2]
+    assert len(seen) == 1
+    store.look_ahead(engine, corpus, [{"align": 1}])
+    _end_of("look-ahead")
+    assert list(get(None)) == [0, 1, 2, 3, 4]
+    assert len(seen) == 1
+
+
+def test_whoever_asks_ends_what_is_computed_ahead(engine, monkeypatch):
+    store, began, asked = EmbeddingStore(), threading.Event(), []
+
+    def get(engine, corpus, weights, **options):
+        asked.append(list(corpus))
+        began.set()
+        time.sleep(0.2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "get", get)
+        store.look_ahead(engine, {"en": ["one"], "de": ["eins"], "sw": ["moja"]}, [{}, {"align": 1}])
+        assert began.wait(10)
+        for _ in store.get_each(engine, {"th": ["one"]}, [{}]):
+            pass
+        _end_of("look-ahead")
+    assert asked == [["en"], ["th"]]
+
+
+def _end_of(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(10)
 
 
 def test_the_store_forgets_what_was_used_longest_ago(engine):
