@@ -66,7 +66,8 @@ class MapTab:
 
         inputs = [show, method, tags, layer, topic, dims, typed, file]
         outputs = [said, view, layer]
-        wired = {"api_visibility": "private", **MODEL_QUEUE}
+        # Who changes something while a map is drawn wants the map of it next.
+        wired = {"api_visibility": "private", "trigger_mode": "always_last", **MODEL_QUEUE}
         gr.on([draw.click, layer.release, method.input, show.input, dims.input, topic.input],
               self._draw, inputs, outputs, show_progress="minimal", show_progress_on=said, **wired)  # fmt: skip
         gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
@@ -106,7 +107,10 @@ class MapTab:
             shown = self._map(
                 corpus, show, method=method, dims=int(dims), layer=chosen, added=added, tell=tell, say=say, ahead=True
             )
-            slider = gr.Slider(minimum=1, maximum=base.num_layers, value=chosen, visible=show != "layers")
+            its = {"minimum": 1, "maximum": base.num_layers, "visible": show != "layers"}
+            if not layer:  # else it may have been moved again by now
+                its["value"] = chosen
+            slider = gr.Slider(**its)
             return "", pages.as_json(pages.map_document(shown, show=show, words=say.of_map, lang=say.tag)), slider
 
         try:

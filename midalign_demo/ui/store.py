@@ -100,12 +100,13 @@ class EmbeddingStore:
         def work() -> None:
             for chosen in weights:
                 for tag, lines in corpus.items():  # one after the other, so that nobody waits long for the model
-                    if overtaken.is_set():
+                    if overtaken.is_set() or not threading.main_thread().is_alive():
                         return
                     self.get(engine, {tag: lines}, chosen)
                     time.sleep(_BREATH)
 
-        threading.Thread(target=work, name="look-ahead", daemon=True).start()
+        # Not a daemon: torch aborts the process if it is still computing when Python has gone.
+        threading.Thread(target=work, name="look-ahead").start()
 
     def _keep(self, entries: Mapping[tuple, dict[int, np.ndarray]]) -> None:
         with self._lock:
