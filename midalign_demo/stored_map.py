@@ -2,8 +2,10 @@
 
     python -m midalign_demo.stored_map
 
-makes it from the embedded base and the shipped alignment adapter, in a few minutes, and writes it into the package. It
-has to be run again after the adapter or the sentences have changed: a map that was made of others is not shown.
+makes it from the embedded base and the shipped alignment adapter, in a few minutes, and writes it into the package,
+together with the embeddings behind its two ends, from which the app draws maps of some of the languages, by another
+method or in three dimensions. It has to be run again after the adapter or the sentences have changed: what was made of
+others is not shown.
 """
 
 from __future__ import annotations
@@ -11,8 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from midalign_demo import adapters, embedded, files, maps
 from midalign_demo.errors import InputError
@@ -44,11 +51,65 @@ def read() -> maps.EmbeddingMap | None:
     if not path().is_file():
         return None
     document = json.loads(path().read_text(encoding="utf-8"))
+    unchanged = _unchanged(document["map"]["languages"], document["made_of"]) is not None
+    return maps.EmbeddingMap.from_dict(document["map"]) if unchanged else None
+
+
+def _unchanged(languages: Sequence[str], made_of: Mapping[str, str]) -> dict[str, list[str]] | None:
+    """Their sentences, if these and the adapter are what something was made of."""
     try:
-        made_of = checksums(own_sentences(document["map"]["languages"]))
+        corpus = own_sentences(languages)
+        return corpus if checksums(corpus) == made_of else None
     except InputError:  # no such adapter or language any more
         return None
-    return maps.EmbeddingMap.from_dict(document["map"]) if document["made_of"] == made_of else None
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """A language's sentences as the base, or the base with the adapter, has them at a layer.
+
+    Attributes:
+        sentences: n of them.
+        weights: the adapters in force, each with its weight.
+        layer: the layer.
+        rows: shape (n, width), float32; stored with half the digits.
+    """
+
+    sentences: Sequence[str]
+    weights: Mapping[str, float]
+    layer: int
+    rows: np.ndarray
+
+
+def embeddings_path() -> Path:
+    """Where the embeddings lie."""
+    return path().with_name("embeddings.safetensors")
+
+
+def read_embeddings() -> list[Embedded]:
+    """The stored embeddings; none where there are none, or those of another adapter or other sentences."""
+    if not embeddings_path().is_file():
+        return []
+    with safe_open(embeddings_path(), "numpy") as file:
+        about = json.loads(file.metadata()["about"])
+        corpus = _unchanged(about["languages"], about["made_of"])
+        if corpus is None:
+            return []
+        tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118 (no dict)
+    weights = {"base": {}, ADAPTER: {ADAPTER: 1.0}}
+    n = len(next(iter(corpus.values())))
+    return [
+        Embedded(lines, weights[name], about["layer"], rows[number * n : (number + 1) * n])
+        for name, rows in tensors.items()
+        for number, lines in enumerate(corpus.values())
+    ]
+
+
+def _write_embeddings(rows: Mapping[str, np.ndarray], layer: int, made_of: Mapping[str, str]) -> None:
+    about = {"command": COMMAND, "made_of": made_of, "layer": layer, "languages": LANGUAGES}
+    halves = {name: of.astype(np.float16) for name, of in rows.items()}
+    with files.replacing(embeddings_path(), binary=True) as file:
+        file.write(save(halves, metadata={"about": json.dumps(about)}))
 
 
 def main() -> None:
@@ -64,6 +125,7 @@ def main() -> None:
     )
     views = maps.strength_views(engine)
     rows = maps.embeddings(engine, corpus, views, progress=progress_bar("embedding"))
+    _write_embeddings({"base": rows[0], ADAPTER: rows[-1]}, views[0].layer, made_of)
     report(f"Laying out {len(rows[0])} points")
     shown = maps.lay_out(corpus, views, rows, method="umap")
     with files.replacing(path()) as file:

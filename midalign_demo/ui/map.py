@@ -31,6 +31,7 @@ class MapTab:
 
     def __init__(self, host: ModelHost, store: EmbeddingStore):
         self._host, self._store = host, store
+        self._took_in = False
         self._stored: dict[str, str] = {}  # the stored map's documents, by the language of their words
         self._build()
 
@@ -74,13 +75,23 @@ class MapTab:
 
     def first_map(self, say: Words = words.ENGLISH) -> str:
         """The stored map, if it is one of the adapter in force, with the words of a language."""
-        shipped = variants.shipped_sources(embedded.NAME, FIRST_TASK)
-        in_force = self._host.base == embedded.NAME and self._host.sources(FIRST_TASK).get("align") == shipped["align"]
-        if not in_force:
+        if not self._has_shipped_adapter:
             return ""
         if say.tag not in self._stored:
             self._stored[say.tag] = _stored_map(say)
         return self._stored[say.tag]
+
+    @property
+    def _has_shipped_adapter(self) -> bool:
+        shipped = variants.shipped_sources(embedded.NAME, FIRST_TASK)
+        return self._host.base == embedded.NAME and self._host.sources(FIRST_TASK).get("align") == shipped["align"]
+
+    def _take_in_stored(self) -> None:
+        """Put the stored embeddings where the computed ones are looked for."""
+        if not self._took_in and self._has_shipped_adapter:
+            for found in stored_map.read_embeddings():
+                self._store.put(found.sentences, found.weights, found.layer, found.rows)
+        self._took_in = True
 
     def _draw(
         self,
@@ -145,8 +156,9 @@ class MapTab:
             )
         texts = {**corpus, _ADDED: [sentence for _, sentence in added]} if added else corpus
         weights = {tuple(sorted(view.weights.items())): view.weights for view in views}
-        upto = max(view.layer for view in views)
-        each = self._store.get_each(engine, texts, list(weights.values()), upto=upto, tell=tell, say=say)
+        self._take_in_stored()
+        layers = {view.layer for view in views}
+        each = self._store.get_each(engine, texts, list(weights.values()), layers=layers, tell=tell, say=say)
         found = dict(zip(weights, each, strict=True))
         rows = [found[tuple(sorted(view.weights.items()))][view.layer] for view in views]
         if tell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,32 +38,32 @@ class EmbeddingStore:
         corpus: Mapping[str, Sequence[str]],
         weights: Weights,
         *,
-        upto: int | None = None,
+        layers: Collection[int] | None = None,
         progress: Progress | None = None,
     ) -> dict[int, np.ndarray]:
-        """Embeddings at layers 0 to `upto`, each (n, width), language after language.
+        """Embeddings at some layers, each (n, width), language after language; those below cost nothing, and are kept.
 
         Args:
-            upto: default: all layers.
+            layers: default: all layers.
             progress: called with (sentences done, sentences to do); not at all if there is nothing to do.
         """
         from midalign_demo.middle import embed  # torch takes seconds to import
 
-        layers = range((engine.base.num_layers if upto is None else engine.base.check_layer(upto)) + 1)
-        weights = {name: weight for name, weight in weights.items() if weight}
-        keys = {tag: (tuple(sorted(weights.items())), tuple(lines)) for tag, lines in corpus.items()}
+        layers = range(engine.base.num_layers + 1) if layers is None else [engine.base.check_layer(at) for at in layers]
+        keys = {tag: _key(weights, lines) for tag, lines in corpus.items()}
         with self._lock:
-            found = {tag: self._kept[key] for tag, key in keys.items() if layers[-1] in self._kept.get(key, ())}
+            found = {tag: self._kept[key] for tag, key in keys.items() if set(layers) <= self._kept.get(key, {}).keys()}
             for tag in found:
                 self._kept.move_to_end(keys[tag])
         missing = {tag: lines for tag, lines in corpus.items() if tag not in found}
         if missing:
             sentences = [line for lines in missing.values() for line in lines]
+            computed = range(max(layers) + 1)
             with engine.adapters.under(weights):
-                rows = embed(engine.base, sentences, layers=layers, progress=progress)
+                rows = embed(engine.base, sentences, layers=computed, progress=progress)
             at = 0
             for tag, lines in missing.items():
-                found[tag] = {layer: rows[layer][at : at + len(lines)] for layer in layers}
+                found[tag] = {layer: rows[layer][at : at + len(lines)] for layer in computed}
                 at += len(lines)
             self._keep({keys[tag]: found[tag] for tag in missing})
         return {layer: np.concatenate([found[tag][layer] for tag in corpus]) for layer in layers}
@@ -74,7 +74,7 @@ class EmbeddingStore:
         corpus: Mapping[str, Sequence[str]],
         weights: Sequence[Weights],
         *,
-        upto: int | None = None,
+        layers: Collection[int] | None = None,
         tell: Tell | None = None,
         say: Words = words.ENGLISH,
     ) -> Iterator[dict[int, np.ndarray]]:
@@ -91,7 +91,7 @@ class EmbeddingStore:
                 if tell:
                     tell((at + done / n) / len(weights), say("reading", at=at + 1, all=len(weights)))
 
-            yield self.get(engine, corpus, chosen, upto=upto, progress=progress)
+            yield self.get(engine, corpus, chosen, layers=layers, progress=progress)
 
     def look_ahead(self, engine: Engine, corpus: Mapping[str, Sequence[str]], weights: Sequence[Weights]) -> None:
         """Begin to embed at all layers, in a thread: who has drawn one layer soon asks for another."""
@@ -108,6 +108,11 @@ class EmbeddingStore:
         # Not a daemon: torch aborts the process if it is still computing when Python has gone.
         threading.Thread(target=work, name="look-ahead").start()
 
+    def put(self, lines: Sequence[str], weights: Weights, layer: int, rows: np.ndarray) -> None:
+        """Take in what was embedded elsewhere: a language's sentences at one layer, shape (n, width)."""
+        key = _key(weights, lines)
+        self._keep({key: {**self._kept.get(key, {}), layer: rows}})
+
     def _keep(self, entries: Mapping[tuple, dict[int, np.ndarray]]) -> None:
         with self._lock:
             self._kept.update(entries)
@@ -115,3 +120,7 @@ class EmbeddingStore:
             while len(self._kept) > 1 and sum(sizes.values()) > self._most_bytes:
                 key, _ = self._kept.popitem(last=False)
                 del sizes[key]
+
+
+def _key(weights: Weights, lines: Sequence[str]) -> tuple:
+    return tuple(sorted((name, weight) for name, weight in weights.items() if weight)), tuple(lines)

@@ -105,14 +105,27 @@ def test_the_store_gives_what_embedding_gives_and_embeds_once(engine):
 def test_the_store_embeds_no_higher_than_asked_and_looks_ahead(engine):
     store, corpus, seen = EmbeddingStore(), {"en": ["one", "two"], "de": ["eins", "zwei"]}, []
 
-    def get(upto):
-        return store.get(engine, corpus, {"align": 1}, upto=upto, progress=lambda done, n: seen.append(n))
+    def get(layers):
+        return store.get(engine, corpus, {"align": 1}, layers=layers, progress=lambda done, n: seen.append(n))
 
-    assert list(get(2)) == list(get(1)) + [2] == [0, 1, 2]
+    assert (list(get([2])), list(get([1, 0]))) == ([2], [1, 0])
     assert len(seen) == 1
     store.look_ahead(engine, corpus, [{"align": 1}])
     _end_of("look-ahead")
     assert list(get(None)) == [0, 1, 2, 3, 4]
+    assert len(seen) == 1
+
+
+def test_the_store_takes_in_what_was_embedded_elsewhere(engine):
+    import numpy as np
+
+    store, seen = EmbeddingStore(), []
+    rows = np.ones((2, 3), dtype=np.float32)
+    store.put(["one", "two"], {"align": 1.0}, 2, rows)
+    got = store.get(engine, {"en": ["one", "two"]}, {"align": 1}, layers=[2], progress=lambda *of: seen.append(of))
+    np.testing.assert_array_equal(got[2], rows)
+    assert seen == []
+    store.get(engine, {"en": ["one", "two"]}, {"align": 1}, layers=[1], progress=lambda *of: seen.append(of))
     assert len(seen) == 1
 
 
