@@ -20,6 +20,7 @@ from midalign_demo.errors import InputError
 GROUPS = ("supervised", "aligned", "transfer")
 
 _RECORD = "training.json"
+_TEXTS = ("data", "dev", "parallel", "parallel_dev", "values")  # the keys of a recipe that name text
 _SOURCE = re.compile(r"(?P<path>[^*]+?)(?::(?P<first>\d+)-(?P<last>\d+))?(?:\*\d+)?")
 
 
@@ -29,7 +30,7 @@ class Training:
 
     Attributes:
         supervised: languages of its task data.
-        aligned: languages of its parallel data, with which it was aligned.
+        aligned: languages of its parallel data, with which it was aligned or whose words stand in its commands.
         sources: everything that it was trained or tuned on, as recipes write it: `parallel/ntrex:265-988*4`.
         split: whether of labelled commands only the parts `train` and `dev` were read.
         notes: the names and licences of its data.
@@ -59,10 +60,8 @@ def training_of(name: str) -> Training:
         of_align = {"task": None, "joint": data.get("align"), "align": data}[kind]
         return Training(
             supervised=frozenset(of_task["languages"] if of_task else ()),
-            aligned=frozenset(of_align["languages"] if of_align else ()),
-            sources=tuple(
-                source for key in ("data", "dev", "parallel", "parallel_dev") for source in recipe.get(key) or ()
-            ),
+            aligned=frozenset((of_align or {}).get("languages", ())) | frozenset((of_task or {}).get("values", ())),
+            sources=tuple(source for key in _TEXTS for source in recipe.get(key) or ()),
             split=bool(recipe.get("split")),
             notes=tuple(recipe["data_notes"]),
         )

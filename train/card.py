@@ -40,7 +40,8 @@ def card(kind: str, details: dict) -> str:
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
     lines += ["## Training data", "", *(f"- {note}" for note in recipe["data_notes"])]
-    lines += [f"- `{source}`" for source in [*recipe["data"], *recipe.get("parallel", ())]] + [""]
+    sources = [source for key in ("data", "parallel", "values") for source in recipe.get(key, ())]
+    lines += [*(f"- `{source}`" for source in sources), ""]
     lines += [f"Languages{' of the task' if kind == 'joint' else ''}: {', '.join(languages)}.", ""]
     if kind == "joint":
         lines += [f"Languages aligned: {', '.join(data['align']['languages'])}.", ""]

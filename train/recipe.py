@@ -105,6 +105,12 @@ class TaskRecipe(Recipe):
         None, "translation: languages to translate from and into, beside English; default: all in the data"
     )
     rows: int = _option(16, "examples in a micro-batch", lowest=1)
+    values: list[str] = _option(
+        [], "slot filling: text whose words take the place of values, see train.values; PATH or PATH:FIRST-LAST"
+    )
+    exchange: float = _option(
+        0.3, "slot filling: share of the commands in which a value is exchanged, if there is text for it", lowest=0
+    )
 
 
 @dataclass
