@@ -108,6 +108,9 @@ class TaskRecipe(Recipe):
     values: list[str] = _option(
         [], "slot filling: text whose words take the place of values, see train.values; PATH or PATH:FIRST-LAST"
     )
+    value_languages: list[str] | None = _option(
+        None, "slot filling: languages that these words are taken from; default: all, in joint training those aligned"
+    )
     exchange: float = _option(
         0.3, "slot filling: share of the commands in which a value is exchanged, if there is text for it", lowest=0
     )
@@ -132,7 +135,7 @@ class JointRecipe(AlignmentOptions, TaskRecipe):
     align_weight: float = _option(1.0, "weight of the alignment loss", lowest=0)
 
 
-_TAG_LISTS = {"languages", "translate"}  # keys that hold language tags
+_TAG_LISTS = {"languages", "translate", "value_languages"}  # keys that hold language tags
 
 KINDS: dict[str, type[Recipe]] = {"align": AlignRecipe, "task": TaskRecipe, "joint": JointRecipe}
 

@@ -86,8 +86,9 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
 
 
 def _texts(recipe: TaskRecipe, root: Path | None) -> dict[str, list[str]]:
-    """By language the sentences that values are taken from; in joint training of the languages that are aligned."""
-    tags = [split_times(entry)[0] for entry in getattr(recipe, "languages", None) or ()] or None
+    """By language the sentences that values are taken from."""
+    entries = recipe.value_languages or getattr(recipe, "languages", None)
+    tags = None if entries is None else [split_times(entry)[0] for entry in entries]
     texts: dict[str, list[str]] = {}
     for corpus in read_corpora(recipe.values, root, tags):
         for tag, lines in corpus.items():

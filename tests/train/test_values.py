@@ -63,6 +63,7 @@ def test_a_share_of_the_training_commands_has_values_of_other_languages(slots_fi
     assert "values" not in summary
     mixed, summary = prompts(values=[f"{parallel_folder}:2-9"], exchange=0.5)
     assert {"en", "sw"} <= set(summary["values"])
+    assert prompts(values=[str(parallel_folder)], value_languages=["sw"])[1]["values"] == ["en", "sw"]
     known = set(commands(plain))
     new = [line for line in commands(mixed) if line not in known]
     assert 0.2 < len(new) / len(mixed) < 0.6
