@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import answers, embeddings, harness
+from benchmarks import answers, embeddings, harness, training
 
-ALL = {benchmark.name: benchmark for benchmark in (*answers.ALL, *embeddings.ALL)}
+ALL = {benchmark.name: benchmark for benchmark in (*answers.ALL, *embeddings.ALL, *training.ALL)}
 
 
 def main() -> None:
