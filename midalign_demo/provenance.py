@@ -1,6 +1,7 @@
 """What adapters were trained on, as their `training.json` says: languages, data, whether a text was seen.
 
-A run that started from another adapter's weights (`init` in its recipe) records its own data only.
+The record of a run that started from another adapter's weights holds that adapter's record as `before`; that of a
+merged adapter (kind `sum`) those of its `parts`.
 """
 
 from __future__ import annotations
@@ -54,21 +55,52 @@ def training_of(name: str) -> Training:
     """
     path = adapters.locate(name) / _RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        kind, recipe, data = record["kind"], record["recipe"], record["data"]
-        of_task = {"task": data, "joint": data.get("task"), "align": None}[kind]
-        of_align = {"task": None, "joint": data.get("align"), "align": data}[kind]
-        return Training(
-            supervised=frozenset(of_task["languages"] if of_task else ()),
-            aligned=frozenset((of_align or {}).get("languages", ())) | frozenset((of_task or {}).get("values", ())),
-            sources=tuple(source for key in _TEXTS for source in recipe.get(key) or ()),
-            split=bool(recipe.get("split")),
-            notes=tuple(recipe["data_notes"]),
-        )
+        return training_in(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"adapter: {name!r} has no {_RECORD}, which says what it was trained on") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"adapter: {path} is not a record of midalign-train") from error
+
+
+def record_of(name: str) -> dict | None:
+    """An adapter's whole record; None if it has none, as those that others have trained.
+
+    Raises:
+        InputError: no such adapter, or a record that can't be read.
+    """
+    path = adapters.locate(name) / _RECORD
+    if not path.is_file():
+        return None
+    training_of(name)  # a record that says nothing is not to be handed on
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def training_in(record: Mapping) -> Training:
+    """What a `training.json` says, with what the run started from or the sum was made of."""
+    if record["kind"] == "sum":
+        return _together([training_in(part["training"]) for part in record["parts"] if part["training"]])
+    recipe, data = record["recipe"], record["data"]
+    of_task = {"task": data, "joint": data.get("task"), "align": None}[record["kind"]]
+    of_align = {"task": None, "joint": data.get("align"), "align": data}[record["kind"]]
+    own = Training(
+        supervised=frozenset(of_task["languages"] if of_task else ()),
+        aligned=frozenset((of_align or {}).get("languages", ())) | frozenset((of_task or {}).get("values", ())),
+        sources=tuple(source for key in _TEXTS for source in recipe.get(key) or ()),
+        split=bool(recipe.get("split")),
+        notes=tuple(recipe["data_notes"]),
+    )
+    return _together([own, training_in(record["before"])]) if record.get("before") else own
+
+
+def _together(trainings: Sequence[Training]) -> Training:
+    labelled = [training for training in trainings if training.supervised]
+    return Training(
+        supervised=frozenset().union(*(training.supervised for training in trainings)),
+        aligned=frozenset().union(*(training.aligned for training in trainings)),
+        sources=tuple(dict.fromkeys(source for training in trainings for source in training.sources)),
+        split=bool(labelled) and all(training.split for training in labelled),
+        notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
+    )
 
 
 def group_of(tag: str, trainings: Iterable[Training]) -> str:

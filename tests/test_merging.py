@@ -25,7 +25,7 @@ def test_peft_loads_a_sum_and_gives_the_weighted_sum_of_the_updates(base_folder,
     expected = with_updates(base_folder, {adapter_folders[name]: weight for name, weight in weights.items()})
     torch.testing.assert_close(with_peft(base_folder, folder), expected, rtol=1e-5, atol=1e-5)
     assert {path.name for path in folder.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "README.md",
+        "adapter_config.json", "adapter_model.safetensors", "README.md", "training.json",
     }  # fmt: skip
     assert [path.name for path in folder.parent.iterdir()] == ["merged"]
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 3 + 2

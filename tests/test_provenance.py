@@ -7,11 +7,11 @@ from midalign_demo.errors import InputError
 from midalign_demo.provenance import Training
 
 
-def record(folder, kind: str, data: dict, **recipe) -> str:
+def record(folder, kind: str, summary: dict, **recipe) -> str:
     folder.mkdir()
     (folder / "adapter_config.json").write_text("{}")
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
-    given = {"kind": kind, "recipe": {"data": [], "dev": [], "data_notes": [], **recipe}, "data": data}
+    given = {"kind": kind, "recipe": {"data": [], "dev": [], "data_notes": [], **recipe}, "data": summary}
     (folder / "training.json").write_text(json.dumps(given))
     return str(folder)
 
@@ -49,6 +49,31 @@ def test_the_test_part_of_commands_is_kept_apart_only_from_training_that_split_t
     assert provenance.seen(["slots/xsid"], Training(sources=used, split=True), held_out_split=True) == []
     assert provenance.seen(["slots/xsid"], Training(sources=used, split=False), held_out_split=True) == ["slots/xsid"]
     assert provenance.seen(["slots/xsid"], Training(sources=used, split=True)) == ["slots/xsid"]
+
+
+def test_what_a_run_started_from_and_a_sum_was_made_of_counts_as_well(tmp_path):
+    align = record(tmp_path / "a", "align", {"languages": ["en", "de"]}, data_notes=["NTREX", "CLDR"])
+    task = record(tmp_path / "t", "task", {"languages": ["en"]}, data=["slots"], split=True, data_notes=["SNIPS"])
+    parts = [{"name": "x", "weight": 0.5, "training": provenance.record_of(name)} for name in (align, task)]
+    parts.append({"name": "from elsewhere", "weight": 1.0, "training": None})
+    total = {"kind": "sum", "parts": parts}
+    both = {"task": {"languages": ["ru"]}, "align": {"languages": ["de", "sw"]}}
+    name = record(tmp_path / "j", "joint", both, data=["more"], split=True, data_notes=["NTREX"])
+    made = json.loads((tmp_path / "j" / "training.json").read_text())
+    (tmp_path / "j" / "training.json").write_text(json.dumps({**made, "before": total}))
+    found = provenance.training_of(name)
+    assert (found.supervised, found.aligned) == ({"ru", "en"}, {"de", "sw", "en"})
+    assert found.sources == ("more", "slots")
+    assert found.notes == ("NTREX", "CLDR", "SNIPS")
+    assert found.split
+    unsplit = {**made, "recipe": {**made["recipe"], "split": False}, "before": total}
+    (tmp_path / "j" / "training.json").write_text(json.dumps(unsplit))
+    assert not provenance.training_of(name).split
+    assert provenance.record_of(name)["before"]["parts"][0]["weight"] == 0.5
+
+
+def test_an_adapter_of_others_has_no_record(adapter_folders):
+    assert provenance.record_of(str(adapter_folders["task"])) is None
 
 
 def test_an_adapter_that_does_not_say_what_it_was_trained_on_is_named(adapter_folders, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from midalign_demo import embedded
+from midalign_demo import embedded, provenance
 
 _TITLES = {"align": "Alignment adapter", "task": "Task adapter", "joint": "Joint adapter: task and alignment"}
 
@@ -39,7 +39,7 @@ def card(kind: str, details: dict) -> str:
     lines += [f"LoRA weights for `{base}`, made with `midalign-train {kind}`.", ""]
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
-    lines += ["## Training data", "", *(f"- {note}" for note in recipe["data_notes"])]
+    lines += ["## Training data", "", *(f"- {note}" for note in provenance.training_in(details).notes)]
     sources = [source for key in ("data", "parallel", "values") for source in recipe.get(key, ())]
     lines += [*(f"- `{source}`" for source in sources), ""]
     lines += [f"Languages{' of the task' if kind == 'joint' else ''}: {', '.join(languages)}.", ""]

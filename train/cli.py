@@ -10,6 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
+from midalign_demo import provenance
 from midalign_demo.commandline import Parser
 from midalign_demo.commandline import run as run_command
 from train.make_data import add as add_data
@@ -72,6 +73,8 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
     # Where the data lay on this machine is nobody's business.
     prepared.recipe.data_root = None
     details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}
+    if recipe.init is not None:
+        details["before"] = provenance.record_of(recipe.init)
     save_adapter(prepared.model, output, card=card(kind, details), details=details)
     kept = ("steps", "best_step", "dev_loss", "train_loss", "seconds")
     return {"output": str(output), **{key: result[key] for key in kept}}
