@@ -106,7 +106,7 @@ class EmbeddingStore:
                     time.sleep(_BREATH)
 
         # Not a daemon: torch aborts the process if it is still computing when Python has gone.
-        threading.Thread(target=work, name="look-ahead").start()
+        threading.Thread(target=work, name="look-ahead", daemon=False).start()
 
     def put(self, lines: Sequence[str], weights: Weights, layer: int, rows: np.ndarray) -> None:
         """Take in what was embedded elsewhere: a language's sentences at one layer, shape (n, width)."""
