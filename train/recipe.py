@@ -40,11 +40,17 @@ class Recipe:
     data: list[str] = _option([], "what to train on")
     dev: list[str] = _option([], "what to measure the dev loss on; none: no early stopping")
     data_notes: list[str] = _option([], "the data's sources and licences, for the adapter's card")
-    init: str | None = _option(None, "adapter to start from, a shipped one or a folder; its rank and modules are kept")
+    init: str | None = _option(
+        None, "adapter to start from, a shipped one or a folder; its rank, modules and layers are kept"
+    )
     rank: int = _option(8, "LoRA rank", lowest=1)
     alpha: int = _option(16, "LoRA alpha", lowest=1)
     dropout: float = _option(0.1, "LoRA dropout", lowest=0)
     target_modules: list[str] = _option(list(PROJECTIONS), "projections that get LoRA weights", choices=PROJECTIONS)
+    lora_from: int = _option(1, "first layer that gets LoRA weights", lowest=1)
+    lora_to: int | None = _option(
+        None, "last layer that gets them; default: the base's last, of an alignment adapter the aligned one", lowest=1
+    )
     learning_rate: float = _option(5e-4, "highest learning rate", lowest=0)
     scheduler: str = _option("inverse_sqrt", "learning-rate schedule", choices=SCHEDULERS)
     warmup: float = _option(0.03, "share of the steps that warm up", lowest=0)

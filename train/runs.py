@@ -70,6 +70,8 @@ def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
         adapters.check_fits(recipe.init, base)
         model = PeftModel.from_pretrained(base.model, str(adapters.locate(recipe.init)), is_trainable=True)
         config = model.peft_config["default"]
+        if (recipe.lora_from, recipe.lora_to) != (1, None):
+            raise InputError(f"lora_from, lora_to: the layers are those of the adapter to start from, {recipe.init!r}")
         needed = getattr(recipe, "layer", None) or base.num_layers
         limited = config.layers_to_transform
         if limited is not None and not set(range(needed)) <= set(limited):
@@ -77,17 +79,29 @@ def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
         recipe.rank, recipe.alpha, recipe.dropout = config.r, config.lora_alpha, config.lora_dropout
         recipe.target_modules = sorted(config.target_modules)
         return model
-    # Blocks above the aligned layer get no gradient: no weights for them.
-    layers = list(range(recipe.layer)) if isinstance(recipe, AlignRecipe) else None
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=list(recipe.target_modules),
-        layers_to_transform=layers,
+        layers_to_transform=_lora_layers(recipe, base),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(base.model, config)
+
+
+def _lora_layers(recipe: Recipe, base: bases.Base) -> list[int] | None:
+    """The blocks that get LoRA weights, counted from 0; None for all."""
+    # Blocks above the aligned layer get no gradient from it.
+    highest = recipe.layer if isinstance(recipe, AlignRecipe) else base.num_layers
+    last = highest if recipe.lora_to is None else recipe.lora_to
+    if not recipe.lora_from <= last <= highest:
+        raise InputError(f"lora_to: layers {recipe.lora_from} to {last} given; there are 1 to {highest}")
+    if isinstance(recipe, JointRecipe) and recipe.lora_from > recipe.layer:
+        raise InputError(f"lora_from: {recipe.lora_from} is above the aligned layer, {recipe.layer}")
+    if (recipe.lora_from, last) == (1, base.num_layers):
+        return None
+    return list(range(recipe.lora_from - 1, last))
 
 
 def _check_output(output: Path, *, resume: bool) -> None:
@@ -116,7 +130,8 @@ def _as_started(recipe: Recipe, output: Path) -> Recipe:
     path = output / CHECKPOINTS / _STARTED
     if not path.is_file():  # killed before its first step
         return recipe
-    started = json.loads(path.read_text(encoding="utf-8"))
+    # A run of an earlier version knows nothing of keys that came since.
+    started = {**dataclasses.asdict(type(recipe)()), **json.loads(path.read_text(encoding="utf-8"))}
     chosen = {"dtype": "auto", "layer": None}
     kept_by_init = ("rank", "alpha", "dropout", "target_modules") if recipe.init is not None else ()
     for key, value in dataclasses.asdict(recipe).items():

@@ -9,6 +9,7 @@ import random
 import shutil
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,6 +204,8 @@ def run(
         stopping = EarlyStoppingCallback(early_stopping_patience=recipe.patience)
         stopping.early_stopping_patience_counter = _evaluations_since_best(checkpoint) if checkpoint else 0
         callbacks.append(stopping)
+    # PEFT asks the hub for the base's vocabulary at each checkpoint; LoRA leaves the vocabulary alone.
+    warnings.filterwarnings("ignore", message="Unable to fetch remote file|Could not find a config file")
     arguments._n_gpu = 1  # DataParallel would split a micro-batch, which is one item of the dataset
     trainer = ObjectiveTrainer(
         base, recipe, model, args=arguments, train_dataset=train, eval_dataset=dev, callbacks=callbacks

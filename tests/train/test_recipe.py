@@ -92,7 +92,7 @@ def test_bad_recipes_are_refused_with_key_and_value(write, text, expected):
 def test_unknown_keys_are_refused_with_those_there_are(write):
     message = message_of(TaskRecipe, write("data: [a]\ntemperature: 1\n"), {})
     assert "'temperature'" in message
-    assert "learning_rate, patience" in message
+    assert "learning_rate, lora_from" in message
 
 
 def test_a_recipe_that_is_not_there_is_refused_with_the_shipped_ones():

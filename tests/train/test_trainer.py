@@ -232,6 +232,8 @@ def test_an_output_that_holds_a_run_is_refused(align, tmp_path, capfd):
         ({"languages": "de*x"}, "'de*x' is not of the form"),
         ({"data": "nowhere"}, "'nowhere' is not a folder"),
         ({"base": "nowhere/at-all"}, "base: 'nowhere/at-all'"),
+        ({"lora-from": 3}, "lora_to: layers 3 to 2 given; there are 1 to 2"),
+        ({"lora-to": 4}, "lora_to: layers 1 to 4 given; there are 1 to 2"),
         ({"recipe": "nothing"}, "recipe: 'nothing' is neither a file nor one of"),
         ({"learning-rate": 1e30}, "1e+30 is too high"),
     ],
@@ -265,6 +267,18 @@ def test_a_task_adapter_learns_its_answers(tmp_path, capfd, base_folder, slots_f
     layers = {re.search(r"layers\.(\d+)", key).group(1) for key in load_file(output / WEIGHTS)}
     assert layers == {"0", "1", "2", "3"}
     assert "# Task adapter" in (output / "README.md").read_text()
+
+
+def test_a_task_adapter_can_be_kept_to_some_layers(tmp_path, capfd, base_folder, slots_file):
+    output, other = tmp_path / "run", tmp_path / "other"
+    arguments = [
+        "task", "--json", "--base", str(base_folder), "--dtype", "float32", "--data", str(slots_file), "--rows", "4",
+        "--steps", "1",
+    ]  # fmt: skip
+    train([*arguments, "--output", str(output), "--lora-from", "2", "--lora-to", "3"], capfd)
+    assert {re.search(r"layers\.(\d+)", key).group(1) for key in load_file(output / WEIGHTS)} == {"1", "2"}
+    further = [*arguments, "--output", str(other), "--init", str(output)]
+    assert "the layers are those of the adapter to start from" in refused([*further, "--lora-from", "2"], capfd)
 
 
 def test_bad_task_data_is_refused(tmp_path, capfd, base_folder, slots_file):
@@ -326,3 +340,9 @@ def test_a_joint_adapter_learns_both_objectives(tmp_path, capfd, base_folder, sl
 def test_a_joint_run_needs_parallel_text(tmp_path, capfd, base_folder, slots_file):
     error = refused(["joint", "--output", str(tmp_path / "run"), "--data", str(slots_file)], capfd)
     assert "parallel: no parallel text given" in error
+
+
+def test_a_joint_run_needs_weights_below_the_aligned_layer(tmp_path, capfd, base_folder, slots_file, parallel_folder):
+    arguments = ["joint", "--output", str(tmp_path / "run"), "--base", str(base_folder), "--data", str(slots_file)]
+    options = ["--parallel", str(parallel_folder), "--rows", "4", "--lines", "6", "--lora-from", "3", "--layer", "2"]
+    assert "lora_from: 3 is above the aligned layer, 2" in refused([*arguments, *options], capfd)
