@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from midalign_demo import tasks
+from midalign_demo import relation, tasks
 from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import answer_limit, row_of
 from midalign_demo.engine import Engine, Row
@@ -30,6 +30,7 @@ def evaluate(
     grammar: bool | None = None,
     store: AnswerStore | None = None,
     segment_metrics: Mapping[str, SegmentScores] | None = None,
+    found: Mapping[str, Sequence[bool | None]] | None = None,
     progress: Progress | None = None,
 ) -> dict:
     """Each variant's scores, overall and by language, and how sure they and their differences are.
@@ -39,12 +40,15 @@ def evaluate(
         grammar: hold the answers to the questions' grammar, where they have one; default: as is usual for the task.
         store: where answers are kept as they come, and those of an earlier run are found.
         segment_metrics: metrics beside the task's own, by name.
+        found: for each variant, whether each example's English translation is the nearest to it at the middle layer;
+            None for examples without one. See `midalign_demo.relation`.
         progress: called with (rows done, all rows) after each batch.
 
     Returns:
         `{"variants": {variant: {"overall": {metric: x, "n", "interval": {metric: [low, high]}}, "languages": {tag:
         {..}}}}, "differences": [{"variants": [a, b], "metric", "difference", "p"}]}`; a difference is b's score minus
-        a's, p from a paired randomisation test.
+        a's, p from a paired randomisation test. With `found` also `{"relation": {variant: {"languages": {tag: {"n",
+        "found"}}, "across_languages", "within_languages"}}}`, the last two as `midalign_demo.relation` gives them.
     """
     module = tasks.MODULES[examples[0].question.task]
     rows = {
@@ -70,6 +74,9 @@ def evaluate(
     groups: dict[str, list[int]] = {}
     for number, example in enumerate(examples):
         groups.setdefault(label_of(example.question), []).append(number)
+    related = {
+        variant: _related(module, statistics[variant], marks, groups) for variant, marks in (found or {}).items()
+    }
     return {
         "variants": {
             variant: {
@@ -86,6 +93,7 @@ def evaluate(
             for metric in module.COMPARED
             for pair in itertools.combinations(variants, 2)
         ],
+        **({"relation": related} if related else {}),
     }
 
 
@@ -135,6 +143,30 @@ def _scored(module: ModuleType, rows: np.ndarray, segments: Mapping[str, np.ndar
         whole[name] = float(scores.mean())
         intervals[name] = list(interval(scores[:, None], lambda totals: totals[..., 0] / len(rows)))
     return {**whole, "n": len(rows), "interval": intervals}
+
+
+def _related(
+    module: ModuleType, rows: np.ndarray, marks: Sequence[bool | None], groups: Mapping[str, Sequence[int]]
+) -> dict:
+    """How a variant's scores go with what is found at the middle layer."""
+
+    def score(totals: np.ndarray) -> np.ndarray:
+        return module.scores(totals)[module.MAIN_METRIC]
+
+    kept = {tag: [number for number in numbers if marks[number] is not None] for tag, numbers in groups.items()}
+    kept = {tag: numbers for tag, numbers in kept.items() if numbers}
+    shares = {tag: float(np.mean([marks[number] for number in numbers])) for tag, numbers in kept.items()}
+    every = [number for numbers in kept.values() for number in numbers]
+    return {
+        "languages": {tag: {"n": len(numbers), "found": shares[tag]} for tag, numbers in kept.items()},
+        "across_languages": relation.across_languages(
+            list(shares.values()), [float(score(rows[numbers].sum(axis=0))) for numbers in kept.values()]
+        ),
+        "within_languages": relation.within_languages(
+            rows[every], score, np.array([marks[number] for number in every]),
+            [tag for tag, numbers in kept.items() for _ in numbers],
+        ),
+    }  # fmt: skip
 
 
 def _difference(module: ModuleType, metric: str, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:

@@ -71,6 +71,23 @@ def test_documents_say_which_adapters_each_variant_has(document, tiny_model, slo
     assert found["adapters"] == {"base": {}, "align": {"align": 1.0}}
 
 
+def test_evaluate_relates_scores_to_what_is_found(document, tiny_model, slots_file, parallel_folder, refused, tmp_path):
+    options = ("--variants", "base,merged", "--limit", "3", *tiny_model)
+    kept = ("--target", "en", "--answers", tmp_path / "answers")
+    plain = document("evaluate", "translation", parallel_folder, *kept, *options)
+    found = document("evaluate", "translation", parallel_folder, *kept, "--relate", *options)
+    assert {key: found[key] for key in plain} == plain
+    assert found["pool"] == 48
+    assert list(found["relation"]) == ["base", "merged"]
+    for related in found["relation"].values():
+        assert {row: entry["n"] for row, entry in related["languages"].items()} == {"de-en": 3, "sw-en": 3}
+        within = related["within_languages"]
+        assert within["found"]["n"] + within["not_found"]["n"] == 6
+        shares = [entry["found"] for entry in related["languages"].values()]
+        assert sum(shares) * 3 == pytest.approx(within["found"]["n"])
+    assert "has no English translations" in refused("evaluate", "slot-filling", slots_file, "--relate", *options)
+
+
 def test_evaluate_keeps_to_a_split(document, tiny_model, slots_file):
     from midalign_demo.tasks.slot_readers import read
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from midalign_demo import adapters, tasks
 from midalign_demo import variants as variant_names
 from midalign_demo.commandline import comma_list, positive, progress_bar, report
-from midalign_demo.commands import options
+from midalign_demo.commands import english, options
 from midalign_demo.errors import InputError
 from midalign_demo.examples import read_examples
 from midalign_demo.tasks import comet, slot_readers, translation
@@ -36,6 +36,11 @@ def add(commands) -> None:
     parser.add_argument(
         "--answers", type=Path, metavar="DIR",
         help="keep the answers here as they come; the same command goes on where an earlier run ended",
+    )  # fmt: skip
+    parser.add_argument(
+        "--relate", action="store_true",
+        help="also: are texts answered better whose English translation is found at the middle layer? For slot filling "
+        "with the English originals, and translations into English",
     )  # fmt: skip
     parser.add_argument(
         "--comet", action=argparse.BooleanOptionalAction,
@@ -65,6 +70,7 @@ def document(arguments: argparse.Namespace) -> dict | None:
         arguments.task, arguments.path, language=arguments.language, target=arguments.target, slots=arguments.slots,
         languages=arguments.languages, split=arguments.split, first=arguments.first, limit=arguments.limit,
     )  # fmt: skip
+    pool = english.pool(arguments, examples) if arguments.relate else []
     variants = options.variants(arguments, arguments.task)
 
     from midalign_demo import evaluation
@@ -75,14 +81,15 @@ def document(arguments: argparse.Namespace) -> dict | None:
     settings = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in vars(arguments).items()
-        if key not in ("run", "json", "answers", "command", "usual_variants", "device", "comet")
+        if key not in ("run", "json", "answers", "command", "usual_variants", "device", "comet", "relate")
     }
     settings.update(variants=variants, examples=_checksum(examples), adapters=_weights(arguments, variants))
     store = AnswerStore(arguments.answers, settings, rank=rank, world=world)
     engine = options.open_engine(arguments, arguments.task, variants)
+    found = {variant: english.found(engine, examples, variant, pool) for variant in variants if pool and rank == 0}
     scores = evaluation.evaluate(
         engine, examples, variants, grammar=arguments.grammar, store=store, segment_metrics=segment_metrics,
-        progress=progress_bar("answers") if rank == 0 else None,
+        found=found, progress=progress_bar("answers") if rank == 0 else None,
     )  # fmt: skip
     if rank:
         return None
@@ -93,6 +100,8 @@ def document(arguments: argparse.Namespace) -> dict | None:
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
         if segment_metrics:
             result["comet_model"] = comet.MODEL
+    if pool:
+        result["pool"] = len(pool)
     result["adapters"] = {variant: engine.adapters_of(variant, arguments.task) for variant in variants}
     return {**result, **scores}
 

@@ -49,12 +49,13 @@ class Slot:
 
 @dataclass(frozen=True)
 class Command:
-    """A command with its gold slots, in the order of the text."""
+    """A command with its gold slots, in the order of the text; and the English one that it says, where it is known."""
 
     id: str
     language: str
     text: str
     slots: tuple[Slot, ...]
+    english: str | None = None
 
 
 @dataclass(frozen=True)

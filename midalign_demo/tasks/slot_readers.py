@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import regex
@@ -74,13 +75,16 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
                 raise TypeError
             tag = languages.normalize(record.get("lang") or language or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
+            english = record.get("english")
+            if not isinstance(english, str | None):
+                raise TypeError
         except InputError as error:
             raise InputError(f"{path}: line {number}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path}: line {number} is not of the form {{id, lang, utt, slots: [{{slot, values}}]}}"
             ) from error
-        commands.append(_command(command_id, tag, text, named))
+        commands.append(replace(_command(command_id, tag, text, named), english=english))
     return commands
 
 
@@ -115,7 +119,8 @@ def _read_conll(path: Path, language: str) -> list[Command]:
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
         text = _natural(comments.get("text") or " ".join(row[1] for row in rows))
         command_id = comments.get("id", str(number))
-        commands.append(_command(command_id, language, text, [(name, [value]) for name, value in _entities(rows)]))
+        named = [(name, [value]) for name, value in _entities(rows)]
+        commands.append(replace(_command(command_id, language, text, named), english=comments.get("text-en")))
     return commands
 
 

@@ -8,6 +8,7 @@ from midalign_demo.tasks.slot_readers import read, read_folder_or_file, split_of
 
 CONLL = """# id = 4/2
 # text = Wird es morgen früh sonnig sein?
+# text-en = Will it be sunny tomorrow morning?
 # intent = weather/find
 1\tWird\tweather/find\tO
 2\tes\tweather/find\tO
@@ -74,6 +75,11 @@ def test_a_language_given_does_not_override_what_records_say(tmp_path):
     assert [command.language for command in read(path, language="fr")] == ["de", "fr"]
 
 
+def test_a_command_knows_the_english_one_that_it_says(tmp_path):
+    path = write_jsonl(tmp_path / "sw.jsonl", {"utt": "zima taa", "english": "lights off", "slots": []})
+    assert read(path) == [Command("sw-1", "sw", "zima taa", (), "lights off")]
+
+
 def test_windows_line_ends_and_bom_in_jsonl(tmp_path):
     path = tmp_path / "en.jsonl"
     path.write_bytes('\ufeff{"utt": "one", "slots": []}\r\n{"utt": "two\u2028more", "slots": []}\r\n'.encode())
@@ -92,6 +98,7 @@ def test_windows_line_ends_and_bom_in_jsonl(tmp_path):
         ({"utt": 5, "slots": [{"slot": "time", "values": ["x"]}]}, "line 2 is not of the form"),
         ({"utt": "x", "slots": [{"slot": "time", "values": [5]}]}, "line 2 is not of the form"),
         ({"utt": "x", "slots": [{"slot": "time", "values": "x"}]}, "line 2 is not of the form"),
+        ({"utt": "x", "slots": [], "english": 5}, "line 2 is not of the form"),
         ({"utt": "x", "lang": "english!", "slots": []}, "line 2: language: 'english!' is not a BCP 47 tag"),
     ],
 )
@@ -111,6 +118,7 @@ def test_conll_gives_commands_with_the_text_of_its_comment(tmp_path):
             "de",
             "Wird es morgen früh sonnig sein?",
             (Slot("datetime", "morgen früh"), Slot("weather/attribute", "sonnig")),
+            "Will it be sunny tomorrow morning?",
         ),
         Command("5", "de", "Halt", ()),
     ]
@@ -134,7 +142,7 @@ def test_conll_neighbouring_entities_stay_apart(tmp_path):
 def test_conll_with_too_few_columns_is_refused_with_its_line(tmp_path):
     path = tmp_path / "de.conll"
     path.write_text(CONLL + "2\tStopp\n", encoding="utf-8")
-    assert f"{path}: line 15 has fewer than four tab-separated columns" in message_of(path)
+    assert f"{path}: line 16 has fewer than four tab-separated columns" in message_of(path)
 
 
 def test_conll_needs_a_language(tmp_path):
