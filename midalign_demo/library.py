@@ -101,7 +101,7 @@ class Midalign:
         *,
         variants: Sequence[str] = ("base", "align"),
         layers: Sequence[int] | None = None,
-        score: str = "cosine",
+        score: str | Sequence[str] = "cosine",
         centre: bool = False,
         include_bos: bool = False,
     ) -> dict:
@@ -110,10 +110,11 @@ class Midalign:
         Args:
             corpus: for each language its sentences, aligned; or a path that `midalign_demo.parallel.read` takes.
             layers: default: the base's middle layer.
-            score, centre: see `midalign_demo.retrieval.retrieval_table`.
+            score, centre: see `midalign_demo.retrieval.retrieval_table`; of several scores the first is the main one.
 
         Returns:
-            `{"n", "languages", "adapters", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`
+            `{"n", "languages", "adapters", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`; each
+            further score has the same beside them, under its name.
 
         Raises:
             InputError: text that can't be read, or a variant, layer or score that there is not.
@@ -160,7 +161,7 @@ def retrieval_by_layer(
     variants: Sequence[str],
     layers: Sequence[int],
     *,
-    score: str = "cosine",
+    score: str | Sequence[str] = "cosine",
     centre: bool = False,
     include_bos: bool = False,
     progress: Progress | None = None,
@@ -173,6 +174,7 @@ def retrieval_by_layer(
     """
     from midalign_demo.middle import embed
 
+    names = [score] if isinstance(score, str) else list(score)
     sentences = [line for lines in corpus.values() for line in lines]
     in_force = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
     n = len(next(iter(corpus.values()), ()))
@@ -185,9 +187,11 @@ def retrieval_by_layer(
 
         with engine.adapters.under(in_force[variant]):
             rows = embed(engine.base, sentences, layers=layers, include_bos=include_bos, progress=tell)
-        tables = {
-            str(layer): retrieval_table(by_language(rows[layer], corpus), score=score, centre=centre)
-            for layer in layers
-        }
+        tables = {}
+        for layer in layers:
+            main, *others = (
+                retrieval_table(by_language(rows[layer], corpus), score=name, centre=centre) for name in names
+            )
+            tables[str(layer)] = {**main, **dict(zip(names[1:], others, strict=True))}
         result["variants"][variant] = {"layers": tables}
     return result

@@ -193,6 +193,24 @@ def test_retrieval_is_what_the_library_gives(document, tiny_model, parallel_fold
     assert found["variants"]["base"]["layers"]["3"] == expected
 
 
+def test_retrieval_under_several_scores_is_that_of_each(document, output, tiny_model, parallel_folder, refused):
+    options = ("--variants", "base,align", "--limit", "9", "--layers", "2,3", *tiny_model)
+    every = document("retrieval", parallel_folder, "--score", "margin,cosine,mexa", *options)
+    alone = {
+        score: document("retrieval", parallel_folder, "--score", score, *options)
+        for score in ("margin", "cosine", "mexa")
+    }
+    for variant, of in every["variants"].items():
+        for layer, table in of["layers"].items():
+            expected = {score: one["variants"][variant]["layers"][layer] for score, one in alone.items()}
+            assert table == {**expected["margin"], "cosine": expected["cosine"], "mexa": expected["mexa"]}
+    printed = output("retrieval", parallel_folder, "--score", "margin,cosine", *options)
+    assert [line.split("; ")[1] for line in printed.splitlines() if "sentences in" in line] == ["margin", "cosine"]
+    assert "'mexa,mexa' is not one or more of cosine, margin, mexa" in refused(
+        "retrieval", parallel_folder, "--score", "mexa,mexa"
+    )
+
+
 def test_retrieval_without_json_marks_the_best_layer(output, tiny_model, parallel_folder):
     options = ("--variants", "base", "--limit", "8", "--layers", "0-2", *tiny_model)
     printed = output("retrieval", parallel_folder, *options)

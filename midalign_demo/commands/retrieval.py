@@ -22,7 +22,10 @@ def add(commands) -> None:
     parser.add_argument(
         "--layers", default="middle", help="such as 11, 4,11, 1-18 or all; default: the base's middle layer"
     )
-    parser.add_argument("--score", choices=SCORES, default="cosine")
+    parser.add_argument(
+        "--score", type=_scores, default=["cosine"], metavar="SCORE[,SCORE..]",
+        help=f"{', '.join(SCORES)}, or several, of which the first is the main one",
+    )  # fmt: skip
     parser.add_argument("--include-bos", action="store_true", help="pool BOS in, as the reference code does")
     options.add_model(parser)
     options.add_merge(parser)
@@ -33,7 +36,8 @@ def retrieval(arguments: argparse.Namespace) -> None:
     if arguments.json:
         options.print_json(result)
     else:
-        _print_table(result, arguments.score)
+        for number, score in enumerate(arguments.score):
+            _print_table(result, score, main=number == 0)
 
 
 def document(arguments: argparse.Namespace) -> dict:
@@ -55,19 +59,29 @@ def document(arguments: argparse.Namespace) -> dict:
     )  # fmt: skip
 
 
-def _print_table(result: dict, score: str) -> None:
+def _scores(text: str) -> list[str]:
+    names = comma_list(text)
+    unknown = [name for name in names if name not in SCORES]
+    if unknown or not names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one or more of {', '.join(SCORES)}, each once")
+    return names
+
+
+def _print_table(result: dict, score: str, *, main: bool) -> None:
     variants = list(result["variants"])
     layers = list(result["variants"][variants[0]]["layers"])
+
+    def accuracy(variant: str, layer: str) -> dict:
+        table = result["variants"][variant]["layers"][layer]
+        return table if main else table[score]
+
     print(f"{result['n']} sentences in {', '.join(result['languages'])}; {score}; * marks each variant's best layer")
     print(f"{'layer':>5}" + "".join(f"{variant + ' en-x':>14}{variant + ' all':>14}" for variant in variants))
-    best = {
-        variant: max(layers, key=lambda layer: result["variants"][variant]["layers"][layer]["all"])
-        for variant in variants
-    }
+    best = {variant: max(layers, key=lambda layer: accuracy(variant, layer)["all"]) for variant in variants}
     for layer in layers:
         line = f"{layer:>5}"
         for variant in variants:
-            table = result["variants"][variant]["layers"][layer]
+            table = accuracy(variant, layer)
             english = "-" if table["en-x"] is None else f"{table['en-x']:.3f}"
             line += f"{english:>14}{table['all']:>13.3f}" + ("*" if layer == best[variant] else " ")
         print(line.rstrip())
