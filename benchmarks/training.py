@@ -65,7 +65,7 @@ def _align() -> Sides:
         total = 0.0
         for batch in batches:
             sentences = [sentence for side in zip(*batch, strict=True) for sentence in side]
-            pooled = embed_for_training(view, base.middle_layer, tokenize(base, sentences), base)
+            pooled = embed_for_training(view, base.middle_layer, tokenize(base, sentences), base).pooled
             loss = contrastive_loss(pooled.split(BATCH), temperature=TEMPERATURE)
             loss.backward()
             total += loss.item()

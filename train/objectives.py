@@ -1,10 +1,12 @@
-"""The two training objectives: the contrastive alignment loss and the task loss."""
+"""The two training objectives: the contrastive alignment loss and the task loss; for tokens see `train.tokens`."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -47,16 +49,19 @@ def contrastive_loss(
     if centre:
         views = [view - view.mean(dim=0, keepdim=True) for view in views]
     units = [functional.normalize(view, dim=-1) for view in views]
-    firsts = range(1) if pairs == "english" else range(len(units))
     losses = []
-    for a in firsts:
-        for b in range(a + 1, len(units)):
-            scores = units[a] @ units[b].T / temperature
-            truth = torch.arange(len(scores), device=scores.device)
-            losses.append(functional.cross_entropy(scores.T, truth))
-            if direction == "both":
-                losses.append(functional.cross_entropy(scores, truth))
+    for a, b in view_pairs(len(units), pairs):
+        scores = units[a] @ units[b].T / temperature
+        truth = torch.arange(len(scores), device=scores.device)
+        losses.append(functional.cross_entropy(scores.T, truth))
+        if direction == "both":
+            losses.append(functional.cross_entropy(scores, truth))
     return torch.stack(losses).mean()
+
+
+def view_pairs(views: int, pairs: str) -> list[tuple[int, int]]:
+    """Which views are contrasted: `english`, each with the first; `all`, every two."""
+    return [(a, b) for a, b in itertools.combinations(range(views), 2) if pairs == "all" or a == 0]
 
 
 def centroid_distance(views: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -92,70 +97,61 @@ def drop_tokens(
     return kept
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """Sentences as training sees them, with gradient, in float32.
+
+    Attributes:
+        pooled: mean over each sentence's tokens (n, width).
+        tokens: for each sentence the states of its tokens (length, width), BOS only if it is pooled.
+        drift: how far the adapter moves the tokens' states, a scalar: the mean squared distance between each token's
+            states with and without the adapter, over the states' variance without it. 0 is an adapter that does
+            nothing, 1 one that moves tokens as far as they lie apart. 0 if it was not asked for.
+    """
+
+    pooled: torch.Tensor
+    tokens: list[torch.Tensor]
+    drift: torch.Tensor
+
+
 def embed_for_training(
-    view: torch.nn.Module, layer: int, token_ids: Sequence[list[int]], base: Base, *, include_bos: bool = False
-) -> torch.Tensor:
-    """Mean-pooled embeddings with gradient: n token-id lists -> (n, width), float32.
+    view: torch.nn.Module,
+    layer: int,
+    token_ids: Sequence[list[int]],
+    base: Base,
+    *,
+    include_bos: bool = False,
+    unadapted: Callable[[], AbstractContextManager] | None = None,
+) -> Embedded:
+    """Embeddings of n sentences with gradient.
 
     Args:
         view: the decoder up to `layer`, from `decoder_view`.
+        unadapted: makes a context in which the model computes without the adapter; if given, the drift is measured,
+            on about a third of the sentences, of all lengths.
     """
-    return _embed(view, layer, token_ids, base, include_bos=include_bos, unadapted=None)[0]
-
-
-def embed_and_drift(
-    view: torch.nn.Module,
-    layer: int,
-    token_ids: Sequence[list[int]],
-    base: Base,
-    *,
-    unadapted: Callable[[], AbstractContextManager],
-    include_bos: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """As `embed_for_training`, and how far the adapter moves the tokens' states.
-
-    The drift is the mean squared distance between each token's states with and without the adapter, over the
-    states' variance without it: 0 is an adapter that does nothing, 1 one that moves tokens as far as they lie apart.
-    It is measured on about a third of the sentences, of all lengths.
-
-    Args:
-        unadapted: makes a context in which the model computes without the adapter.
-
-    Returns:
-        Embeddings (n, width), and the drift, a scalar.
-    """
-    embeddings, moved, variance = _embed(view, layer, token_ids, base, include_bos=include_bos, unadapted=unadapted)
-    return embeddings, moved / variance
-
-
-def _embed(
-    view: torch.nn.Module,
-    layer: int,
-    token_ids: Sequence[list[int]],
-    base: Base,
-    *,
-    include_bos: bool,
-    unadapted: Callable[[], AbstractContextManager] | None,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Embeddings, and the sums over tokens of the squared move and of the squared distance from the group's mean."""
     order: list[int] = []
-    pooled = []
+    pooled, tokens = [], []
     moved, variance = torch.zeros((), device=base.device), torch.zeros((), device=base.device)
     for number, rows in enumerate(batches_by_length([len(ids) for ids in token_ids], FORWARD_TOKENS)):
         inputs, attention, mask = pad([token_ids[row] for row in rows], base, include_bos=include_bos)
         [(_, states)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
+        kept = mask.bool()
         if unadapted is not None and number % _DRIFT_GROUPS == 0:
             with torch.no_grad(), unadapted():
                 [(_, before)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
-            tokens = mask.bool()
-            before = before[tokens].float()
-            moved = moved + (states[tokens].float() - before).square().sum()
+            before = before[kept].float()
+            moved = moved + (states[kept].float() - before).square().sum()
             variance = variance + (before - before.mean(dim=0)).square().sum()
         pooled.append(mean_pool(states, mask))
+        tokens.extend(states[kept].float().split(mask.sum(dim=1).tolist()))
         order.extend(rows)
-    back = torch.empty(len(order), dtype=torch.long)
-    back[torch.tensor(order)] = torch.arange(len(order))
-    return torch.cat(pooled)[back.to(pooled[0].device)], moved, variance
+    places = sorted(range(len(order)), key=order.__getitem__)
+    return Embedded(
+        pooled=torch.cat(pooled)[torch.tensor(places, device=base.device)],
+        tokens=[tokens[place] for place in places],
+        drift=moved / variance if unadapted is not None else moved,
+    )
 
 
 def task_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> torch.Tensor:

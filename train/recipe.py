@@ -80,6 +80,9 @@ class AlignmentOptions:
     centroids: float = _option(
         0.0, "weight of the distance between the languages' means, see train.objectives", lowest=0
     )
+    token_contrast: float = _option(
+        0.0, "weight of the contrast of tokens, which keeps a sentence's tokens apart, see train.tokens", lowest=0
+    )
     token_dropout: float = _option(
         0.0, "share of each sentence's tokens left out at random: hides single words from memory", lowest=0, below=1
     )
@@ -111,15 +114,6 @@ class TaskRecipe(Recipe):
         None, "translation: languages to translate from and into, beside English; default: all in the data"
     )
     rows: int = _option(16, "examples in a micro-batch", lowest=1)
-    values: list[str] = _option(
-        [], "slot filling: text whose words take the place of values, see train.values; PATH or PATH:FIRST-LAST"
-    )
-    value_languages: list[str] | None = _option(
-        None, "slot filling: languages that these words are taken from; default: all, in joint training those aligned"
-    )
-    exchange: float = _option(
-        0.3, "slot filling: share of the commands in which a value is exchanged, if there is text for it", lowest=0
-    )
 
 
 @dataclass
@@ -141,7 +135,7 @@ class JointRecipe(AlignmentOptions, TaskRecipe):
     align_weight: float = _option(1.0, "weight of the alignment loss", lowest=0)
 
 
-_TAG_LISTS = {"languages", "translate", "value_languages"}  # keys that hold language tags
+_TAG_LISTS = {"languages", "translate"}  # keys that hold language tags
 
 KINDS: dict[str, type[Recipe]] = {"align": AlignRecipe, "task": TaskRecipe, "joint": JointRecipe}
 

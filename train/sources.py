@@ -13,7 +13,6 @@ from midalign_demo.examples import read_commands, read_documents, read_parallel
 from midalign_demo.tasks import json_generation, json_readers, slot_filling, translation
 from train.data import AlignmentSchedule, TaskSchedule, anchor_of
 from train.recipe import AlignmentOptions, TaskRecipe
-from train.values import exchanged
 
 _DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
 
@@ -73,27 +72,11 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
         found.extend([(group_of(file), command) for command in commands] * times)
         counts[source] = len(commands)
 
-    texts = {} if dev else _texts(recipe, root)
-
     def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
         group, command = record
-        if texts and rng.random() < recipe.exchange:
-            command = exchanged(command, texts, rng)
         return slot_filling.training_example(command, listed[group], rng)
 
-    summary = {"languages": sorted({command.language for _, command in found}), "commands": counts}
-    return found, to_example, summary | ({"values": sorted(texts)} if texts else {})
-
-
-def _texts(recipe: TaskRecipe, root: Path | None) -> dict[str, list[str]]:
-    """By language the sentences that values are taken from."""
-    entries = recipe.value_languages or getattr(recipe, "languages", None)
-    tags = None if entries is None else [split_times(entry)[0] for entry in entries]
-    texts: dict[str, list[str]] = {}
-    for corpus in read_corpora(recipe.values, root, tags):
-        for tag, lines in corpus.items():
-            texts.setdefault(tag, []).extend(lines)
-    return texts
+    return found, to_example, {"languages": sorted({command.language for _, command in found}), "commands": counts}
 
 
 def _documents(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):

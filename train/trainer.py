@@ -25,11 +25,11 @@ from train.objectives import (
     centroid_distance,
     contrastive_loss,
     drop_tokens,
-    embed_and_drift,
     embed_for_training,
     task_loss,
 )
 from train.recipe import Recipe
+from train.tokens import token_contrast
 
 CHECKPOINTS = "checkpoints"
 _COMPLETE = "midalign-complete"
@@ -103,22 +103,27 @@ class ObjectiveTrainer(Trainer):
         if recipe.token_dropout and self.model.training:
             rng = random.Random(inputs["seed"])
             token_ids = drop_tokens(token_ids, recipe.token_dropout, rng, before=len(self._base.bos))
-        options = {"include_bos": recipe.include_bos}
-        if recipe.preserve:
-            options["unadapted"] = self.model.disable_adapter
-            pooled, drift = embed_and_drift(self._view, self._layer, token_ids, self._base, **options)
-        else:
-            pooled, drift = embed_for_training(self._view, self._layer, token_ids, self._base, **options), 0.0
-        views = pooled.split(len(inputs["sentences"][0]))
-        contrast = contrastive_loss(
+        embedded = embed_for_training(
+            self._view, self._layer, token_ids, self._base,
+            include_bos=recipe.include_bos, unadapted=self.model.disable_adapter if recipe.preserve else None,
+        )  # fmt: skip
+        lines = len(inputs["sentences"][0])
+        views = embedded.pooled.split(lines)
+        loss = contrastive_loss(
             views,
             temperature=recipe.temperature,
             direction=recipe.direction,
             pairs=recipe.pairs,
             centre=recipe.centre,
         )
-        apart = centroid_distance(views) if recipe.centroids else 0.0
-        return contrast + recipe.preserve * drift + recipe.centroids * apart
+        if recipe.token_contrast:
+            tokens = [embedded.tokens[start : start + lines] for start in range(0, len(embedded.tokens), lines)]
+            loss = loss + recipe.token_contrast * token_contrast(
+                tokens, temperature=recipe.temperature, pairs=recipe.pairs
+            )
+        if recipe.centroids:
+            loss = loss + recipe.centroids * centroid_distance(views)
+        return loss + recipe.preserve * embedded.drift
 
     def _task_loss(self, inputs: dict) -> torch.Tensor:
         prompts = [self._base.encode_prompt(prompt) for prompt in inputs["prompts"]]

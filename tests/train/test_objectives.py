@@ -12,7 +12,6 @@ from train.objectives import (
     centroid_distance,
     contrastive_loss,
     drop_tokens,
-    embed_and_drift,
     embed_for_training,
     task_loss,
 )
@@ -131,7 +130,8 @@ def test_embeddings_for_training_have_the_full_models_values_and_gradients(
     base, model = lora(family)
     token_ids = tokenize(base, sentences)
     weights = vectors(8, len(sentences), 32)
-    found = embed_for_training(decoder_view(base.model, 3), 3, token_ids, base)
+    embedded = embed_for_training(decoder_view(base.model, 3), 3, token_ids, base)
+    found = embedded.pooled
     skipped = len(base.bos)
     expected = torch.stack(
         [
@@ -140,6 +140,9 @@ def test_embeddings_for_training_have_the_full_models_values_and_gradients(
         ]
     )
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+    for ids, tokens, mean in zip(token_ids, embedded.tokens, found, strict=True):
+        assert len(tokens) == len(ids) - skipped
+        torch.testing.assert_close(tokens.mean(0), mean)
     loss, expected_loss = (found * weights).sum(), (expected * weights).sum()
     assert_same_gradients(gradients(model, loss), gradients(model, expected_loss))
 
@@ -149,14 +152,14 @@ def test_embeddings_for_training_are_those_used_for_measuring(lora, sentences):
     for include_bos in (False, True):
         found = embed_for_training(
             decoder_view(base.model, 2), 2, tokenize(base, sentences), base, include_bos=include_bos
-        )
+        ).pooled
         measured = torch.from_numpy(embed(base, sentences, layers=[2], include_bos=include_bos)[2])
         torch.testing.assert_close(found.detach(), measured, rtol=1e-4, atol=1e-5)
 
 
 def test_no_gradient_reaches_blocks_above_the_aligned_layer(lora, sentences):
     base, model = lora("llama")
-    embed_for_training(decoder_view(base.model, 2), 2, tokenize(base, sentences), base).sum().backward()
+    embed_for_training(decoder_view(base.model, 2), 2, tokenize(base, sentences), base).pooled.sum().backward()
     reached = {name.split(".layers.")[1][0] for name, weight in model.named_parameters() if weight.grad is not None}
     assert reached == {"0", "1"}
 
@@ -176,9 +179,9 @@ def test_drift_is_zero_without_an_effect_and_grows_with_the_adapters_weights(bas
     view, token_ids = decoder_view(base.model, 2), tokenize(base, sentences)
 
     def drift() -> float:
-        embeddings, moved = embed_and_drift(view, 2, token_ids, base, unadapted=model.disable_adapter)
-        torch.testing.assert_close(embeddings, embed_for_training(view, 2, token_ids, base))
-        return float(moved.detach())
+        embedded = embed_for_training(view, 2, token_ids, base, unadapted=model.disable_adapter)
+        torch.testing.assert_close(embedded.pooled, embed_for_training(view, 2, token_ids, base).pooled)
+        return float(embedded.drift.detach())
 
     assert drift() == 0.0  # LoRA's B starts at zero
     found = []

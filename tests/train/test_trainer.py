@@ -321,7 +321,8 @@ def test_a_joint_adapter_learns_both_objectives(tmp_path, capfd, base_folder, sl
     options = {
         "base": base_folder, "dtype": "float32", "data": slots_file, "dev": slots_file, "mode": mode, "every": 2,
         "parallel": f"{parallel_folder}:1-36", "parallel-dev": f"{parallel_folder}:37-", "rows": 4, "lines": 6,
-        "steps": 36, "dev-every": 12, "dev-batches": 2, "learning-rate": 0.01,
+        "steps": 36, "dev-every": 12, "dev-batches": 2, "learning-rate": 0.01, "languages": "de,sw",
+        "token-contrast": 0.5,
     }  # fmt: skip
     parts = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
     train(["joint", "--output", str(output), "--json", *parts], capfd)
