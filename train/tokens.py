@@ -1,9 +1,9 @@
 """Alignment token by token: what keeps the tokens of a sentence apart while sentences come together.
 
 A contrast of sentence means is won as well by moving all tokens of a sentence to one place; what a task has to copy
-then can't be told from its neighbours. Here each token is drawn to the token of the translation that is its mutual nearest
-neighbour, and away from the translation's other tokens: the self-training objective for word alignment of Dou & Neubig
-(EACL 2021, section 2.2), with mutual nearest neighbours in the place of thresholds.
+then can't be told from its neighbours. Here each token is drawn to the token of the translation that is its mutual
+nearest neighbour, and away from the translation's other tokens: the self-training objective for word alignment of
+Dou & Neubig (EACL 2021), with mutual nearest neighbours in the place of thresholds.
 """
 
 from __future__ import annotations
