@@ -1,0 +1,189 @@
+"""docs/results.md, written from the result tables: `python -m midalign_demo.results_page docs/results.md`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from midalign_demo import languages, tables, tasks
+from midalign_demo.files import replacing
+from midalign_demo.provenance import GROUPS
+from midalign_demo.tables import RETRIEVAL, ResultTable, Score
+
+_HEAD = """# Results
+
+Written by `python -m midalign_demo.results_page docs/results.md` from the tables in
+[midalign_demo/results](../midalign_demo/results), which `midalign results --data DATA --output midalign_demo/results`
+makes with the shipped adapters. `DATA` is a folder with the public data sets that each table names. No adapter was
+trained or tuned on any text scored here. What it all means: [method.md](method.md).
+
+Languages are *supervised* (in the adapters' task data), *aligned* (only in their parallel text) or *transfer* (in
+neither). Intervals are 95 %: of single languages from the bootstrap, of means over languages from those (the languages
+taken as given, their errors as independent)."""
+
+_LATIN = "Latn"
+
+
+def page(found: Iterable[ResultTable]) -> str:
+    """The whole page, in Markdown."""
+    parts = [_HEAD]
+    for table in found:
+        body = _retrieval(table) if table.task == RETRIEVAL else _task(table)
+        parts += [f"## {table.title}", f"{table.data['name']} ({table.data['licence']}): {table.data['text']}.", *body]
+        parts.append(f"```bash\n{table.command}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _retrieval(table: ResultTable) -> list[str]:
+    layers = tables.by_layer(table, table.rows())
+    best = {variant: max(of, key=lambda layer: of[layer]["all"]) for variant, of in layers.items()}
+    header = ["layer", *(f"{variant}, {kind}" for variant in table.variants for kind in ("en-x", "all"))]
+    rows = [
+        [str(layer), *(_share(layers[variant][layer][kind], mark=best[variant] == layer)
+                       for variant in table.variants for kind in ("en-x", "all"))]
+        for layer in table.layers
+    ]  # fmt: skip
+    parts = ["By layer; each variant's best is bold.", _markdown(header, rows)]
+    layer = best[table.variants[-1]]
+    others = _other_scores(table, layer)
+    if others:
+        parts += [f"Other scores at layer {layer}:", _markdown(["score", *header[1:]], others)]
+    scores = tables.with_english(table, layer)
+    if scores:
+        parts += [f"Pairs with English at layer {layer}:", _groups(table, scores, digits=3)]
+        parts.append(_by_language(table, scores, digits=3))
+    return parts
+
+
+def _other_scores(table: ResultTable, layer: int) -> list[list[str]]:
+    of = {variant: table.result["variants"][variant]["layers"][str(layer)] for variant in table.variants}
+    names = [name for name, value in of[table.variants[0]].items() if isinstance(value, dict) and name != "pairs"]
+    return [
+        [name, *(_share(of[variant][name][kind]) for variant in table.variants for kind in ("en-x", "all"))]
+        for name in names
+    ]
+
+
+def _task(table: ResultTable) -> list[str]:
+    parts = []
+    main = tasks.MODULES[table.task].MAIN_METRIC
+    compared = tasks.MODULES[table.task].COMPARED
+    for metric in dict.fromkeys([main, *compared]):
+        scores = tables.scores(table, metric)
+        parts += [f"Mean {metric} over languages:", _groups(table, scores, digits=tables.digits(metric))]
+    parts += _differences(table)
+    parts.append(f"{main} by language:")
+    parts.append(_by_language(table, tables.scores(table, main), digits=tables.digits(main)))
+    if "relation" in table.result:
+        parts += _relation(table)
+    return parts
+
+
+def _differences(table: ResultTable) -> list[str]:
+    lines = []
+    for found in table.result["differences"]:
+        first, second = found["variants"]
+        if first != "base" or second == "task":
+            by = f"{found['difference']:+.{tables.digits(found['metric'])}f} {found['metric']}"
+            lines.append(f"- {second} - {first}: {by} (p = {found['p']:.3f})")
+    return ["All examples together, paired randomisation test:", "\n".join(lines)] if lines else []
+
+
+def _relation(table: ResultTable) -> list[str]:
+    """How scores go with what is found at the middle layer."""
+    header = ["variant", "found", "Pearson, languages", "score if found", "if not", "difference within languages"]
+    rows = []
+    for variant, of in table.result["relation"].items():
+        across, within = of["across_languages"], of["within_languages"]
+        n = within["found"]["n"] + within["not_found"]["n"]
+        pearson = (
+            ""
+            if across["pearson"] is None
+            else f"{across['pearson']:+.2f} (p = {across['pearson_p']:.3f}, n = {across['n']})"
+        )
+        beyond = "" if within["difference"] is None else f"{within['difference']:+.3f} (p = {within['p']:.3f})"
+        parts = [within[name]["score"] for name in ("found", "not_found")]
+        rows.append([variant, f"{within['found']['n'] / n:.3f} of {n}", pearson, *map(_share, parts), beyond])
+    return [
+        "Are texts answered better whose English translation is the nearest at the middle layer, of "
+        f"{table.result['pool']} English sentences?",
+        _markdown(header, rows),
+    ]
+
+
+def _groups(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:
+    """Means over kinds of languages: how they were trained on, in which script, how well the base knows them."""
+    kinds: dict[str, Callable[[str], bool]] = {"all": lambda row: True}
+    kinds |= {group: lambda row, group=group: table.group(row) == group for group in GROUPS}
+    kinds["not supervised"] = lambda row: table.group(row) != "supervised"
+    kinds["not supervised, Latin script"] = lambda row: table.group(row) != "supervised" and _is_latin(table, row)
+    kinds["not supervised, other scripts"] = lambda row: table.group(row) != "supervised" and not _is_latin(table, row)
+    rows = []
+    for kind, takes in kinds.items():
+        kept = [score for score in scores if score.row is not None and takes(score.row)]
+        means = _means(kept)
+        if means and [kind, *means] not in rows:
+            count = len({score.row for score in kept})
+            rows.append([f"{kind} ({count})", *(_interval(means.get(name), digits) for name in table.variants)])
+    return _markdown(["languages", *table.variants], rows)
+
+
+def _means(scores: Iterable[Score]) -> Mapping[str, tuple[float, float]]:
+    """Each variant's mean over languages, and half the interval's width."""
+    found: dict[str, list[Score]] = {}
+    for score in scores:
+        found.setdefault(score.variant, []).append(score)
+    return {
+        variant: (
+            float(np.mean([score.value for score in of])),
+            float(np.sqrt(np.sum([((score.high - score.low) / 2) ** 2 for score in of])) / len(of)),
+        )
+        for variant, of in found.items()
+    }
+
+
+def _by_language(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:
+    cells = {(score.row, score.variant): score for score in scores if score.row is not None}
+    rows = []
+    for row in table.rows():
+        of = [cells.get((row, variant)) for variant in table.variants]
+        if any(of):
+            shown = [f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]" for score in of]
+            rows.append([table.row_name(row), table.group(row), table.script(row), *shown])
+    body = _markdown(["language", "group", "script", *table.variants], rows)
+    return f"<details><summary>{len(rows)} languages</summary>\n\n{body}\n\n</details>"
+
+
+def _is_latin(table: ResultTable, row: str) -> bool:
+    return languages.script(table.language(row)) == _LATIN
+
+
+def _interval(found: tuple[float, float] | None, digits: int) -> str:
+    return "" if found is None else f"{found[0]:.{digits}f} ± {found[1]:.{digits}f}"
+
+
+def _share(value: float | None, *, mark: bool = False) -> str:
+    if value is None:
+        return ""
+    return f"**{value:.3f}**" if mark else f"{value:.3f}"
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m midalign_demo.results_page", description=__doc__)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    found = [tables.read(path) for path in tables.paths_in(tables.folder())]
+    with replacing(arguments.output) as file:
+        file.write(page(found))
+
+
+if __name__ == "__main__":
+    main()
