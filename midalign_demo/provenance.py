@@ -21,7 +21,7 @@ from midalign_demo.errors import InputError
 GROUPS = ("supervised", "aligned", "transfer")
 
 _RECORD = "training.json"
-_TEXTS = ("data", "dev", "parallel", "parallel_dev", "values")  # the keys of a recipe that name text
+_TEXTS = ("data", "dev", "parallel", "parallel_dev")  # the keys of a recipe that name text
 _SOURCE = re.compile(r"(?P<path>[^*]+?)(?::(?P<first>\d+)-(?P<last>\d+))?(?:\*\d+)?")
 
 
@@ -84,7 +84,7 @@ def training_in(record: Mapping) -> Training:
     of_align = {"task": None, "joint": data.get("align"), "align": data}[record["kind"]]
     own = Training(
         supervised=frozenset(of_task["languages"] if of_task else ()),
-        aligned=frozenset((of_align or {}).get("languages", ())) | frozenset((of_task or {}).get("values", ())),
+        aligned=frozenset((of_align or {}).get("languages", ())),
         sources=tuple(source for key in _TEXTS for source in recipe.get(key) or ()),
         split=bool(recipe.get("split")),
         notes=tuple(recipe["data_notes"]),

@@ -40,7 +40,7 @@ def card(kind: str, details: dict) -> str:
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
     lines += ["## Training data", "", *(f"- {note}" for note in provenance.training_in(details).notes)]
-    sources = [source for key in ("data", "parallel", "values") for source in recipe.get(key, ())]
+    sources = [source for key in ("data", "parallel") for source in recipe.get(key, ())]
     lines += [*(f"- `{source}`" for source in sources), ""]
     lines += [f"Languages{' of the task' if kind == 'joint' else ''}: {', '.join(languages)}.", ""]
     if kind == "joint":
