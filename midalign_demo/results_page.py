@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,15 +26,22 @@ neither). Intervals are 95 %: of single languages from the bootstrap, of means o
 taken as given, their errors as independent)."""
 
 _LATIN = "Latn"
+_STUDIED = ("aligned", "unaligned")
 
 
-def page(found: Iterable[ResultTable]) -> str:
-    """The whole page, in Markdown."""
+def page(found: Iterable[ResultTable], studies: Iterable[Mapping] = ()) -> str:
+    """The whole page, in Markdown.
+
+    Args:
+        studies: what `midalign-train trials` wrote.
+    """
     parts = [_HEAD]
     for table in found:
         body = _retrieval(table) if table.task == RETRIEVAL else _task(table)
         parts += [f"## {table.title}", f"{table.data['name']} ({table.data['licence']}): {table.data['text']}.", *body]
         parts.append(f"```bash\n{table.command}\n```")
+    for study in studies:
+        parts += _study(study)
     return "\n\n".join(parts) + "\n"
 
 
@@ -114,6 +122,29 @@ def _relation(table: ResultTable) -> list[str]:
     ]
 
 
+def _study(study: Mapping) -> list[str]:
+    """Trials side by side: retrieval accuracy of pairs with English."""
+    header = ["trial", "layer", *(f"{variant}, {kind}" for kind in _STUDIED for variant in ("base", "align"))]
+    rows = [
+        [row["trial"], str(row["layer"]),
+         *(_seeds(row[variant][kind]) for kind in _STUDIED for variant in ("base", "align"))]
+        for row in study["rows"]
+    ]  # fmt: skip
+    return [
+        f"## Trials of alignment: {study['name']}",
+        f"Short runs that differ in one choice; {study['text']}. Retrieval accuracy of pairs with English: of the aligned "
+        f"languages, and of {len(study['unaligned'])} that are not aligned ({', '.join(study['unaligned'])}).",
+        _markdown(header, rows),
+        f"```bash\n{study['command']}\n```",
+    ]
+
+
+def _seeds(found: Mapping) -> str:
+    """A mean over seeds, with the lowest and the highest where there are several."""
+    low, high = min(found["seeds"]), max(found["seeds"])
+    return f"{found['mean']:.3f}" if len(found["seeds"]) == 1 else f"{found['mean']:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def _groups(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:
     """Means over kinds of languages: how they were trained on, in which script, how well the base knows them."""
     kinds: dict[str, Callable[[str], bool]] = {"all": lambda row: True}
@@ -176,13 +207,18 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def studies_in(where: Path) -> list[dict]:
+    """The tables of trials that lie in the folder `trials` beside the result tables, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((where / "trials").glob("*.json"))]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m midalign_demo.results_page", description=__doc__)
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
     found = [tables.read(path) for path in tables.paths_in(tables.folder())]
     with replacing(arguments.output) as file:
-        file.write(page(found))
+        file.write(page(found, studies_in(tables.folder())))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def published() -> list[tables.ResultTable]:
 
 
 def test_the_page_is_what_the_tables_say():
-    assert PAGE.read_text(encoding="utf-8") == results_page.page(published())
+    assert PAGE.read_text(encoding="utf-8") == results_page.page(published(), results_page.studies_in(tables.folder()))
 
 
 def test_every_table_is_there_with_its_command_and_all_its_languages():
@@ -24,6 +24,19 @@ def test_every_table_is_there_with_its_command_and_all_its_languages():
         assert f"\n{table.command}\n" in text
         for row in table.rows():
             assert table.row_name(row) in text or row == "en"
+
+
+def test_trials_are_shown_with_their_range_over_seeds():
+    one, two = {"mean": 0.5, "seeds": [0.5]}, {"mean": 0.75, "seeds": [0.7, 0.8]}
+    row = {
+        "trial": "4",
+        "layer": 4,
+        "base": {"aligned": one, "unaligned": one},
+        "align": {"aligned": two, "unaligned": one},
+    }
+    study = {"name": "layer", "command": "midalign-train trials", "text": "news", "unaligned": ["ar"], "rows": [row]}
+    text = results_page.page([], [study])
+    assert "| 4 | 4 | 0.500 | 0.750 [0.700, 0.800] | 0.500 | 0.500 |" in text
 
 
 def test_means_over_languages_and_their_intervals_by_hand():

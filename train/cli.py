@@ -1,4 +1,7 @@
-"""`midalign-train align|task|joint|data`: train an adapter, or make data to train on. Also `python -m train`."""
+"""`midalign-train align|task|joint|data|trials`: train an adapter, make data to train on, or compare choices.
+
+Also `python -m train`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from midalign_demo import provenance
 from midalign_demo.commandline import Parser
 from midalign_demo.commandline import run as run_command
+from train import trials
 from train.make_data import add as add_data
 from train.make_data import make as make_data
 from train.recipe import KINDS, Recipe, add_options, build
@@ -21,8 +25,9 @@ from train.recipe import KINDS, Recipe, add_options, build
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     arguments = vars(_parser().parse_args(argv))
-    if arguments["kind"] == "data":
-        return run_command("midalign-train", lambda: make_data(argparse.Namespace(**arguments)))
+    other = {"data": make_data, "trials": trials.run}.get(arguments["kind"])
+    if other is not None:
+        return run_command("midalign-train", lambda: other(argparse.Namespace(**arguments)))
     kind, recipe_name = arguments.pop("kind"), arguments.pop("recipe")
     output, resume, as_json = Path(arguments.pop("output")), arguments.pop("resume"), arguments.pop("json")
 
@@ -54,6 +59,7 @@ def _parser() -> Parser:
         sub.add_argument("--json", action="store_true", help="print one JSON document on stdout")
         add_options(sub, recipe)
     add_data(kinds)
+    trials.add(kinds)
     return parser
 
 
