@@ -132,8 +132,8 @@ def _study(study: Mapping) -> list[str]:
     ]  # fmt: skip
     return [
         f"## Trials of alignment: {study['name']}",
-        f"Short runs that differ in one choice; {study['text']}. Retrieval accuracy of pairs with English: of the aligned "
-        f"languages, and of {len(study['unaligned'])} that are not aligned ({', '.join(study['unaligned'])}).",
+        f"Short runs that differ in one choice; {study['text']}. Retrieval accuracy of pairs with English: of the "
+        f"aligned languages, and of {len(study['unaligned'])} that are not aligned ({', '.join(study['unaligned'])}).",
         _markdown(header, rows),
         f"```bash\n{study['command']}\n```",
     ]
