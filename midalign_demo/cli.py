@@ -14,6 +14,7 @@ from midalign_demo.commands import (
     evaluate,
     export_encoder,
     options,
+    probe,
     results,
     retrieval,
     space,
@@ -45,7 +46,7 @@ def _parser() -> Parser:
     options.add_model(demo)
 
     for module in (
-        compare, evaluate, retrieval, map_command, results, export_encoder, adapters, space, stored_answers,
+        compare, evaluate, retrieval, probe, map_command, results, export_encoder, adapters, space, stored_answers,
     ):  # fmt: skip
         module.add(commands)
 

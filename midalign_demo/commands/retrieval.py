@@ -52,7 +52,7 @@ def document(arguments: argparse.Namespace) -> dict:
 
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
-    layers = _layers(arguments.layers, engine.base)
+    layers = chosen_layers(arguments.layers, engine.base)
     return retrieval_by_layer(
         engine, corpus, variants, layers, score=arguments.score, centre=arguments.centre,
         include_bos=arguments.include_bos, progress=progress_bar("embedding"),
@@ -87,7 +87,12 @@ def _print_table(result: dict, score: str, *, main: bool) -> None:
         print(line.rstrip())
 
 
-def _layers(text: str, base: bases.Base) -> list[int]:
+def chosen_layers(text: str, base: bases.Base) -> list[int]:
+    """The layers that `--layers` names.
+
+    Raises:
+        InputError: not of that form, or a layer that the base doesn't have.
+    """
     if text == "middle":
         return [base.middle_layer]
     if text == "all":

@@ -49,13 +49,17 @@ class Slot:
 
 @dataclass(frozen=True)
 class Command:
-    """A command with its gold slots, in the order of the text; and the English one that it says, where it is known."""
+    """A command with its gold slots, in the order of the text.
+
+    `english` is the English command that says the same, `intent` what is wanted, each where it is known.
+    """
 
     id: str
     language: str
     text: str
     slots: tuple[Slot, ...]
     english: str | None = None
+    intent: str | None = None
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
                 raise TypeError
             tag = languages.normalize(record.get("lang") or language or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
-            english = record.get("english")
-            if not isinstance(english, str | None):
+            known = {key: record.get(key) for key in ("english", "intent")}
+            if not all(isinstance(value, str | None) for value in known.values()):
                 raise TypeError
         except InputError as error:
             raise InputError(f"{path}: line {number}: {error}") from error
@@ -84,7 +84,7 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
             raise InputError(
                 f"{path}: line {number} is not of the form {{id, lang, utt, slots: [{{slot, values}}]}}"
             ) from error
-        commands.append(replace(_command(command_id, tag, text, named), english=english))
+        commands.append(replace(_command(command_id, tag, text, named), **known))
     return commands
 
 
@@ -120,7 +120,13 @@ def _read_conll(path: Path, language: str) -> list[Command]:
         text = _natural(comments.get("text") or " ".join(row[1] for row in rows))
         command_id = comments.get("id", str(number))
         named = [(name, [value]) for name, value in _entities(rows)]
-        commands.append(replace(_command(command_id, language, text, named), english=comments.get("text-en")))
+        commands.append(
+            replace(
+                _command(command_id, language, text, named),
+                english=comments.get("text-en"),
+                intent=comments.get("intent"),
+            )
+        )
     return commands
 
 

@@ -75,9 +75,11 @@ def test_a_language_given_does_not_override_what_records_say(tmp_path):
     assert [command.language for command in read(path, language="fr")] == ["de", "fr"]
 
 
-def test_a_command_knows_the_english_one_that_it_says(tmp_path):
-    path = write_jsonl(tmp_path / "sw.jsonl", {"utt": "zima taa", "english": "lights off", "slots": []})
-    assert read(path) == [Command("sw-1", "sw", "zima taa", (), "lights off")]
+def test_a_command_knows_its_intent_and_the_english_one_that_says_the_same(tmp_path):
+    path = write_jsonl(
+        tmp_path / "sw.jsonl", {"utt": "zima taa", "english": "lights off", "intent": "off", "slots": []}
+    )
+    assert read(path) == [Command("sw-1", "sw", "zima taa", (), english="lights off", intent="off")]
 
 
 def test_windows_line_ends_and_bom_in_jsonl(tmp_path):
@@ -118,7 +120,8 @@ def test_conll_gives_commands_with_the_text_of_its_comment(tmp_path):
             "de",
             "Wird es morgen früh sonnig sein?",
             (Slot("datetime", "morgen früh"), Slot("weather/attribute", "sonnig")),
-            "Will it be sunny tomorrow morning?",
+            english="Will it be sunny tomorrow morning?",
+            intent="weather/find",
         ),
         Command("5", "de", "Halt", ()),
     ]
