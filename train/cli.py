@@ -66,7 +66,7 @@ def _parser() -> Parser:
 def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
     from train.card import card
     from train.runs import prepare_run  # torch and transformers take seconds to import
-    from train.trainer import run, save_adapter
+    from train.trainer import average_with, run, save_adapter
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore"):
@@ -76,6 +76,8 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
         result = run(
             prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
         )
+    if prepared.recipe.average:
+        average_with(prepared.model, prepared.before, prepared.recipe.average)
     # Where the data lay on this machine is nobody's business.
     prepared.recipe.data_root = None
     details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}

@@ -43,6 +43,10 @@ class Recipe:
     init: str | None = _option(
         None, "adapter to start from, a shipped one or a folder; its rank, modules and layers are kept"
     )
+    average: float = _option(
+        0.0, "share of the weights that the run started from (init) in those that it ends with, see train.trainer",
+        lowest=0, below=1,
+    )  # fmt: skip
     rank: int = _option(8, "LoRA rank", lowest=1)
     alpha: int = _option(16, "LoRA alpha", lowest=1)
     dropout: float = _option(0.1, "LoRA dropout", lowest=0)
@@ -219,6 +223,8 @@ def _check(recipe: Recipe) -> None:
                 raise InputError(f"{key.name}: {item} is not below {key.metadata['below']}")
     if not recipe.data:
         raise InputError("data: no file or folder given to train on")
+    if recipe.average and recipe.init is None:
+        raise InputError("average: there is no adapter to average with; name the one to start from as init")
     if isinstance(recipe, JointRecipe) and not recipe.parallel:
         raise InputError("parallel: no parallel text given to align on")
     for key in _TAG_LISTS:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import ConcatDataset, Dataset
 from transformers import set_seed
@@ -20,14 +21,14 @@ from midalign_demo.files import replacing
 from train.data import JointSchedule
 from train.recipe import AlignmentOptions, AlignRecipe, JointRecipe, Recipe, TaskRecipe
 from train.sources import alignment_schedule, task_schedule
-from train.trainer import CHECKPOINTS, last_checkpoint
+from train.trainer import CHECKPOINTS, last_checkpoint, lora_weights
 
 _STARTED = "recipe.json"
 
 
 @dataclass
 class PreparedRun:
-    """What `train.trainer.run` and `save_adapter` take."""
+    """What `train.trainer.run` and `save_adapter` take; `before` are the weights that the run starts from."""
 
     base: bases.Base
     recipe: Recipe
@@ -35,6 +36,7 @@ class PreparedRun:
     train: Dataset
     dev: Dataset | None
     data_summary: dict
+    before: dict[str, torch.Tensor]
 
 
 def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report: Callable[[str], None]) -> PreparedRun:
@@ -61,7 +63,7 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     recipe.dtype = str(base.dtype).removeprefix("torch.")
     _write_started(recipe, output)
     report(f"Training {trainable:,} LoRA weights in {base.dtype} on {base.device}")
-    return PreparedRun(base, recipe, model, train_data, dev_data, summary)
+    return PreparedRun(base, recipe, model, train_data, dev_data, summary, lora_weights(model))
 
 
 def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:

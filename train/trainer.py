@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -243,6 +244,23 @@ def last_checkpoint(output: Path) -> Path | None:
         else:
             shutil.rmtree(folder)
     return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def lora_weights(model: PeftModel) -> dict[str, torch.Tensor]:
+    """A copy of the adapter's weights by name."""
+    return {name: weight.detach().clone() for name, weight in model.named_parameters() if "lora_" in name}
+
+
+def average_with(model: PeftModel, before: Mapping[str, torch.Tensor], share: float) -> None:
+    """Move the adapter's weights back towards earlier ones: `share` of those, and the rest of what they are now.
+
+    The mean of two fine-tuned models that began in one place keeps much of what each does better (WiSE-FT, Wortsman et
+    al. 2022, arXiv 2109.01903): here spans that task training has learnt, and meanings that alignment has.
+    """
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name in before:
+                weight.lerp_(before[name].to(weight.device), share)
 
 
 def save_adapter(model: PeftModel, output: Path, *, card: str, details: dict) -> None:

@@ -315,6 +315,18 @@ def test_a_run_can_start_from_an_adapter(align, tmp_path, capfd):
     assert dev_losses(tmp_path / "second")[0] < dev_losses(tmp_path / "first")[0]
 
 
+def test_a_run_can_end_half_way_between_where_it_began_and_where_it_got(align, tmp_path, capfd):
+    train(align(tmp_path / "first", rank=3), capfd)
+    further = {"init": tmp_path / "first", "learning-rate": 0.01}
+    train(align(tmp_path / "far", **further), capfd)
+    train(align(tmp_path / "half", average=0.5, **further), capfd)
+    first, far, half = (load_file(tmp_path / name / WEIGHTS) for name in ("first", "far", "half"))
+    for key, value in half.items():
+        torch.testing.assert_close(value.float(), (first[key].float() + far[key].float()) / 2, rtol=0.02, atol=1e-4)
+    assert max((far[key].float() - first[key].float()).abs().max() for key in far) > 0.01
+    assert "average: there is no adapter to average with" in refused(align(tmp_path / "none", average=0.5), capfd)
+
+
 @pytest.mark.parametrize("mode", ["alternate", "every", "sum"])
 def test_a_joint_adapter_learns_both_objectives(tmp_path, capfd, base_folder, slots_file, parallel_folder, mode):
     output = tmp_path / "run"
