@@ -31,10 +31,11 @@ class Training:
 
     Attributes:
         supervised: languages of its task data.
-        aligned: languages of its parallel data, with which it was aligned or whose words stand in its commands.
+        aligned: languages of its parallel data.
         sources: everything that it was trained or tuned on, as recipes write it: `parallel/ntrex:265-988*4`.
         split: whether of labelled commands only the parts `train` and `dev` were read.
         notes: the names and licences of its data.
+        complete: whether all of it is known: also of what the run started from, and of all parts of a sum.
     """
 
     supervised: frozenset[str] = frozenset()
@@ -42,6 +43,7 @@ class Training:
     sources: tuple[str, ...] = ()
     split: bool = False
     notes: tuple[str, ...] = field(default=())
+    complete: bool = True
 
 
 def training_of(name: str) -> Training:
@@ -63,33 +65,38 @@ def training_of(name: str) -> Training:
 
 
 def record_of(name: str) -> dict | None:
-    """An adapter's whole record; None if it has none, as those that others have trained.
+    """An adapter's whole record; None if it has none of ours, as those that others have trained.
 
     Raises:
-        InputError: no such adapter, or a record that can't be read.
+        InputError: no such adapter.
     """
     path = adapters.locate(name) / _RECORD
-    if not path.is_file():
+    try:
+        training_of(name)  # a record that says nothing is not to be handed on
+    except InputError:
         return None
-    training_of(name)  # a record that says nothing is not to be handed on
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def training_in(record: Mapping) -> Training:
     """What a `training.json` says, with what the run started from or the sum was made of."""
     if record["kind"] == "sum":
-        return _together([training_in(part["training"]) for part in record["parts"] if part["training"]])
+        return _together([_training_in(part["training"]) for part in record["parts"]])
     recipe, data = record["recipe"], record["data"]
     of_task = {"task": data, "joint": data.get("task"), "align": None}[record["kind"]]
     of_align = {"task": None, "joint": data.get("align"), "align": data}[record["kind"]]
     own = Training(
         supervised=frozenset(of_task["languages"] if of_task else ()),
-        aligned=frozenset((of_align or {}).get("languages", ())),
+        aligned=frozenset(of_align["languages"] if of_align else ()),
         sources=tuple(source for key in _TEXTS for source in recipe.get(key) or ()),
         split=bool(recipe.get("split")),
         notes=tuple(recipe["data_notes"]),
     )
-    return _together([own, training_in(record["before"])]) if record.get("before") else own
+    return own if recipe.get("init") is None else _together([own, _training_in(record.get("before"))])
+
+
+def _training_in(record: Mapping | None) -> Training:
+    return Training(complete=False) if record is None else training_in(record)
 
 
 def _together(trainings: Sequence[Training]) -> Training:
@@ -100,6 +107,7 @@ def _together(trainings: Sequence[Training]) -> Training:
         sources=tuple(dict.fromkeys(source for training in trainings for source in training.sources)),
         split=bool(labelled) and all(training.split for training in labelled),
         notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
+        complete=all(training.complete for training in trainings),
     )
 
 

@@ -22,8 +22,8 @@ makes with the shipped adapters. `DATA` is a folder with the public data sets th
 trained or tuned on any text scored here. What it all means: [method.md](method.md).
 
 Languages are *supervised* (in the adapters' task data), *aligned* (only in their parallel text) or *transfer* (in
-neither). Intervals are 95 %: of single languages from the bootstrap, of means over languages from those (the languages
-taken as given, their errors as independent)."""
+neither). Intervals are 95 %: of single languages Wilson's for retrieval and from the bootstrap for tasks, of means over
+languages from those (the languages taken as given, their errors as independent)."""
 
 _LATIN = "Latn"
 _STUDIED = ("aligned", "unaligned")
@@ -156,9 +156,9 @@ def _groups(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:
     for kind, takes in kinds.items():
         kept = [score for score in scores if score.row is not None and takes(score.row)]
         means = _means(kept)
-        if means and [kind, *means] not in rows:
-            count = len({score.row for score in kept})
-            rows.append([f"{kind} ({count})", *(_interval(means.get(name), digits) for name in table.variants)])
+        cells = [_interval(means.get(name), digits) for name in table.variants]
+        if means and cells not in [row[1:] for row in rows]:  # not the same languages under another name
+            rows.append([f"{kind} ({len({score.row for score in kept})})", *cells])
     return _markdown(["languages", *table.variants], rows)
 
 

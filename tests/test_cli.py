@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -71,7 +72,9 @@ def test_documents_say_which_adapters_each_variant_has(document, tiny_model, slo
     assert found["adapters"] == {"base": {}, "align": {"align": 1.0}}
 
 
-def test_evaluate_relates_scores_to_what_is_found(document, tiny_model, slots_file, parallel_folder, refused, tmp_path):
+def test_evaluate_relates_scores_to_what_is_found(
+    document, output, tiny_model, slots_file, parallel_folder, refused, tmp_path
+):
     options = ("--variants", "base,merged", "--limit", "3", *tiny_model)
     kept = ("--target", "en", "--answers", tmp_path / "answers")
     plain = document("evaluate", "translation", parallel_folder, *kept, *options)
@@ -85,6 +88,9 @@ def test_evaluate_relates_scores_to_what_is_found(document, tiny_model, slots_fi
         assert within["found"]["n"] + within["not_found"]["n"] == 6
         shares = [entry["found"] for entry in related["languages"].values()]
         assert sum(shares) * 3 == pytest.approx(within["found"]["n"])
+    printed = output("evaluate", "translation", parallel_folder, "--target", "en", "--relate", *options)
+    [line] = [line for line in printed.splitlines() if line.startswith("merged: ")]
+    assert re.match(r"merged: \d of 6 translations found; ", line)
     assert "has no English translations" in refused("evaluate", "slot-filling", slots_file, "--relate", *options)
 
 

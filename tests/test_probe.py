@@ -81,4 +81,5 @@ def test_the_command_tells_each_languages_accuracy(document, output, tiny_model,
         "languages"
     ]) == ["en", "sw"]  # fmt: skip
     assert "mean, but en" in output("probe", commands_file, *options)
+    assert "languages: fr not in" in refused("probe", commands_file, "--languages", "de,fr", *options)
     assert "has no commands with an intent and an English wording" in refused("probe", slots_file, *options)

@@ -58,7 +58,7 @@ def test_what_a_run_started_from_and_a_sum_was_made_of_counts_as_well(tmp_path):
     parts.append({"name": "from elsewhere", "weight": 1.0, "training": None})
     total = {"kind": "sum", "parts": parts}
     both = {"task": {"languages": ["ru"]}, "align": {"languages": ["de", "sw"]}}
-    name = record(tmp_path / "j", "joint", both, data=["more"], split=True, data_notes=["NTREX"])
+    name = record(tmp_path / "j", "joint", both, data=["more"], split=True, data_notes=["NTREX"], init="sum")
     made = json.loads((tmp_path / "j" / "training.json").read_text())
     (tmp_path / "j" / "training.json").write_text(json.dumps({**made, "before": total}))
     found = provenance.training_of(name)
@@ -66,14 +66,23 @@ def test_what_a_run_started_from_and_a_sum_was_made_of_counts_as_well(tmp_path):
     assert found.sources == ("more", "slots")
     assert found.notes == ("NTREX", "CLDR", "SNIPS")
     assert found.split
+    assert not found.complete  # the part from elsewhere
+    known = {"kind": "sum", "parts": parts[:2]}
+    (tmp_path / "j" / "training.json").write_text(json.dumps({**made, "before": known}))
+    assert provenance.training_of(name).complete
+    (tmp_path / "j" / "training.json").write_text(json.dumps({**made, "before": None}))
+    assert not provenance.training_of(name).complete
     unsplit = {**made, "recipe": {**made["recipe"], "split": False}, "before": total}
     (tmp_path / "j" / "training.json").write_text(json.dumps(unsplit))
     assert not provenance.training_of(name).split
     assert provenance.record_of(name)["before"]["parts"][0]["weight"] == 0.5
 
 
-def test_an_adapter_of_others_has_no_record(adapter_folders):
+def test_an_adapter_of_others_has_no_record(adapter_folders, tmp_path):
     assert provenance.record_of(str(adapter_folders["task"])) is None
+    foreign = record(tmp_path / "foreign", "task", {"languages": []})
+    (tmp_path / "foreign" / "training.json").write_text('{"epochs": 3}')
+    assert provenance.record_of(foreign) is None
 
 
 def test_an_adapter_that_does_not_say_what_it_was_trained_on_is_named(adapter_folders, tmp_path):
@@ -99,6 +108,7 @@ def test_the_checksum_is_that_of_the_weights(tmp_path):
 @pytest.mark.parametrize("name", adapters.shipped())
 def test_shipped_adapters_say_what_they_were_trained_on(name):
     training = provenance.training_of(name)
+    assert training.complete
     assert training.supervised | training.aligned
     assert training.notes
     assert all(": " in note for note in training.notes)

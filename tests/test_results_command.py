@@ -143,6 +143,15 @@ def test_nothing_is_published_of_text_that_an_adapter_was_trained_on(make_tables
     assert not output.exists()  # it is said before any table is made
 
 
+def test_nothing_is_published_with_an_adapter_whose_beginnings_are_unknown(make_tables, trained, capsys):
+    path = trained["align"] / "training.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "recipe": {**record["recipe"], "init": "from-elsewhere"}, "before": None}))
+    assert make_tables("small-retrieval")[0] == 2
+    said = f"a part of what the adapter '{trained['align']}' was made from has no training.json"
+    assert said in capsys.readouterr().err
+
+
 def test_data_that_are_not_there_are_named(make_tables, data, capsys):
     shutil.rmtree(data / "slots")
     assert make_tables("small-slots")[0] == 2

@@ -52,6 +52,9 @@ def card(kind: str, details: dict) -> str:
         f"{details['steps']} steps in {details['seconds'] / 60:.0f} minutes; "
         f"the weights are those of step {details['best_step']}."
     ]
+    if recipe.get("average"):
+        lines[-1] = f"{lines[-1][:-1]}, averaged with those that it started from, which count {recipe['average']:.0%}."
     if details["dev_loss"] is not None:
-        lines += [f"Loss on dev data (`{' '.join(recipe['dev'])}`): {details['dev_loss']:.4f}."]
+        when = ", before averaging" if recipe.get("average") else ""
+        lines += [f"Loss on dev data (`{' '.join(recipe['dev'])}`){when}: {details['dev_loss']:.4f}."]
     return "\n".join(lines) + "\n"

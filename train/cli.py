@@ -71,6 +71,7 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    before = provenance.record_of(recipe.init) if recipe.init is not None else None
     with contextlib.redirect_stdout(sys.stderr):  # the trainer prints its log there; stdout is for the result alone
         prepared = prepare_run(kind, recipe, output, resume=resume, report=logging.info)
         result = run(
@@ -82,7 +83,7 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
     prepared.recipe.data_root = None
     details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}
     if recipe.init is not None:
-        details["before"] = provenance.record_of(recipe.init)
+        details["before"] = before
     save_adapter(prepared.model, output, card=card(kind, details), details=details)
     kept = ("steps", "best_step", "dev_loss", "train_loss", "seconds")
     return {"output": str(output), **{key: result[key] for key in kept}}

@@ -74,10 +74,12 @@ def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
         config = model.peft_config["default"]
         if (recipe.lora_from, recipe.lora_to) != (1, None):
             raise InputError(f"lora_from, lora_to: the layers are those of the adapter to start from, {recipe.init!r}")
-        needed = getattr(recipe, "layer", None) or base.num_layers
-        limited = config.layers_to_transform
-        if limited is not None and not set(range(needed)) <= set(limited):
-            raise InputError(f"init: {recipe.init!r} has weights in {len(limited)} layers, this run needs {needed}")
+        limited, aligned = config.layers_to_transform, getattr(recipe, "layer", None)
+        if limited is not None and aligned is not None and min(limited) >= aligned:
+            raise InputError(
+                f"init: {recipe.init!r} has no weights up to the aligned layer, {aligned}; they begin at "
+                f"{min(limited) + 1}"
+            )
         recipe.rank, recipe.alpha, recipe.dropout = config.r, config.lora_alpha, config.lora_dropout
         recipe.target_modules = sorted(config.target_modules)
         return model
@@ -98,7 +100,7 @@ def _lora_layers(recipe: Recipe, base: bases.Base) -> list[int] | None:
     highest = recipe.layer if isinstance(recipe, AlignRecipe) else base.num_layers
     last = highest if recipe.lora_to is None else recipe.lora_to
     if not recipe.lora_from <= last <= highest:
-        raise InputError(f"lora_to: layers {recipe.lora_from} to {last} given; there are 1 to {highest}")
+        raise InputError(f"lora_from, lora_to: layers {recipe.lora_from} to {last} given; there are 1 to {highest}")
     if isinstance(recipe, JointRecipe) and recipe.lora_from > recipe.layer:
         raise InputError(f"lora_from: {recipe.lora_from} is above the aligned layer, {recipe.layer}")
     if (recipe.lora_from, last) == (1, base.num_layers):

@@ -278,6 +278,7 @@ def save_adapter(model: PeftModel, output: Path, *, card: str, details: dict) ->
         Path(work, "training.json").write_text(
             json.dumps(details, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        for file in Path(work).iterdir():
+        # The weights last: where they are, all is there.
+        for file in sorted(Path(work).iterdir(), key=lambda file: file.suffix == ".safetensors"):
             file.chmod(0o644)  # safetensors writes files that only their owner can read
             os.replace(file, output / file.name)

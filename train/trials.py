@@ -75,8 +75,8 @@ STUDIES: dict[str, tuple[Trial, ...]] = {
         for five in (("de", "hi", "ko", "ru", "sw"), ("el", "es", "ja", "ta", "tr"), ("cy", "fi", "th", "uk", "zh"))
     ),
     "objective": (
-        _align("as shipped"),
-        _align("four views", "--views", "4"),
+        _align("two languages in a micro-batch"),
+        _align("four, as shipped", "--views", "4"),
         _align("as in the paper's code", *_PAPER, "--include-bos"),
         _align("the same without BOS", *_PAPER),
         _align("with tokens contrasted", "--token-contrast", "1"),
@@ -142,12 +142,16 @@ def _measured(trial: Trial, folder: Path, seed: str, arguments: argparse.Namespa
     name = re.sub(r"[^\w.-]+", "-", trial.name)
     adapter = folder / f"{name}-{seed}"
     kept = adapter / "measured.json"
+    made_by = [*trial.options, "--seed", seed]
     if kept.exists():
-        return json.loads(kept.read_text(encoding="utf-8"))
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if found.pop("options") != made_by:
+            raise InputError(f"output: {adapter} holds a run with other options; give another folder")
+        return found
     if not (adapter / "adapter_model.safetensors").exists():
         report(f"{trial.name}, seed {seed}: training")
         begun = ["--resume"] if (adapter / "checkpoints").exists() else []
-        _call("train", "align", *trial.options, "--seed", seed, "--data-root", str(arguments.data_root),
+        _call("train", "align", *made_by, "--data-root", str(arguments.data_root),
               "--output", str(adapter), *begun)  # fmt: skip
     report(f"{trial.name}, seed {seed}: measuring")
     tags = sorted({*trial.aligned, *_UNALIGNED})
@@ -166,7 +170,7 @@ def _measured(trial: Trial, folder: Path, seed: str, arguments: argparse.Namespa
             "all": table["all"],
         }
     with replacing(kept) as file:
-        json.dump(found, file)
+        json.dump({**found, "options": made_by}, file)
     return found
 
 

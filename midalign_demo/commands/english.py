@@ -31,9 +31,10 @@ def pool(arguments: argparse.Namespace, examples: Sequence[Example]) -> list[str
     Raises:
         InputError: the data has none.
     """
-    every = read_examples(
-        arguments.task, arguments.path, language=arguments.language, target=arguments.target, slots=arguments.slots
-    )
+    if arguments.task == slot_filling.NAME:
+        every = read_examples(arguments.task, arguments.path, slots=arguments.slots)
+    else:
+        every = read_examples(arguments.task, arguments.path, language=arguments.language, target=arguments.target)
     sentences = sorted({english for example in every if (english := translation_of(example))})
     if not sentences or not any(translation_of(example) for example in examples):
         raise InputError(f"relate: {arguments.path} has no English translations of what is evaluated")

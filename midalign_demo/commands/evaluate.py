@@ -164,7 +164,24 @@ def _print_table(task: str, result: dict) -> None:
                 for cell in cells
             ]
             print(f"{tag:12}{cells[0]['n']:>6}" + "".join(f"{cell:>24}" for cell in shown))
+    for variant, related in result.get("relation", {}).items():
+        print(_related(variant, related))
     for found in result["differences"]:
         first, second = found["variants"]
         by = f"{found['difference']:+.3f} {found['metric']}"
         print(f"{second} - {first}: {by} (p = {found['p']:.3f}, paired randomisation)")
+
+
+def _related(variant: str, related: dict) -> str:
+    """A line on how a variant's scores go with what is found at the middle layer."""
+    across, within = related["across_languages"], related["within_languages"]
+    n = within["found"]["n"] + within["not_found"]["n"]
+    parts = [f"{within['found']['n']} of {n} translations found"]
+    parts += [
+        f"{name.replace('_', ' ')}: {within[name]['score']:.3f}" for name in ("found", "not_found") if within[name]["n"]
+    ]
+    if within["difference"] is not None:
+        parts.append(f"within languages {within['difference']:+.3f} (p = {within['p']:.3f})")
+    if across["pearson"] is not None:
+        parts.append(f"across {across['n']} languages r = {across['pearson']:+.2f} (p = {across['pearson_p']:.3f})")
+    return f"{variant}: {'; '.join(parts)}"

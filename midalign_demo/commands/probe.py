@@ -75,16 +75,21 @@ def document(arguments: argparse.Namespace) -> dict:
 
 
 def _commands(arguments: argparse.Namespace) -> list[slot_filling.Command]:
-    tags = {normalize(tag) for tag in arguments.languages or ()}
     found = [
         command
         for command in read_commands(arguments.path)
-        if command.english and command.intent and command.language != "en" and (not tags or command.language in tags)
+        if command.english and command.intent and command.language != "en"
     ]
     if not found:
-        wanted = f" in {', '.join(sorted(tags))}" if tags else ""
-        raise InputError(f"probe: {arguments.path} has no commands{wanted} with an intent and an English wording")
-    return found
+        raise InputError(f"probe: {arguments.path} has no commands with an intent and an English wording")
+    present = {command.language for command in found}
+    tags = [normalize(tag) for tag in arguments.languages] if arguments.languages else present
+    missing = [tag for tag in tags if tag not in present and tag != "en"]
+    if missing:
+        raise InputError(
+            f"languages: {', '.join(missing)} not in {arguments.path}, which has {', '.join(sorted(present))}"
+        )
+    return [command for command in found if command.language in tags]
 
 
 def _by_language(told: np.ndarray, tags: list[str]) -> dict:

@@ -68,6 +68,11 @@ def plan(definition: Definition, arguments: argparse.Namespace) -> tuple[Definit
     for source in needed.values():
         training = provenance.training_of(source)
         found = provenance.seen(definition.sources, training, held_out_split=definition.held_out_split)
+        if not training.complete:
+            raise InputError(
+                f"{definition.name}: a part of what the adapter {source!r} was made from has no training.json "
+                "that says what it was trained on"
+            )
         if found:
             raise InputError(f"{definition.name}: the adapter {source!r} was trained or tuned on {', '.join(found)}")
     command = [*definition.arguments, "--variants", ",".join(measured), "--dtype", arguments.dtype]

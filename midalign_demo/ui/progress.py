@@ -21,7 +21,7 @@ class _Left(Exception):
 def told(work: Callable[[Tell], tuple], around: Callable[[str], tuple]) -> Iterator[tuple]:
     """Do work in a thread; yields what the page is to show meanwhile, and at last what the work returns.
 
-    Closing the iterator ends the work when it next tells how far it is.
+    Closing the iterator returns at once; the work ends when it next tells how far it is.
 
     Args:
         work: raises what it likes; the reader gets it.
@@ -36,21 +36,25 @@ def told(work: Callable[[Tell], tuple], around: Callable[[str], tuple]) -> Itera
             raise _Left
         state = share, what
 
-    with ThreadPoolExecutor(1, thread_name_prefix="page-work") as pool:
-        future = pool.submit(work, tell)
-        try:
-            while True:
-                try:
-                    result = future.result(timeout=_PAUSE)
-                except TimeoutError:
-                    if future.done():  # it was the work's own
-                        raise
-                    share, what = state
-                    if what:
-                        seconds = time.monotonic() - begun
-                        yield around(cards.notice(what, kind="wait", share=share, seconds=seconds))
-                else:
-                    yield result
+    # Not in a `with`: Gradio closes an abandoned generator on its event loop, where waiting for the work's end would
+    # stop the pages of all visitors.
+    pool = ThreadPoolExecutor(1, thread_name_prefix="page-work")
+    future = pool.submit(work, tell)
+    try:
+        while True:
+            try:
+                result = future.result(timeout=_PAUSE)
+            except TimeoutError:
+                if future.done():  # it was the work's own, or the work has just ended
+                    yield future.result()
                     return
-        finally:
-            left.set()
+                share, what = state
+                if what:
+                    seconds = time.monotonic() - begun
+                    yield around(cards.notice(what, kind="wait", share=share, seconds=seconds))
+            else:
+                yield result
+                return
+    finally:
+        left.set()
+        pool.shutdown(wait=False)

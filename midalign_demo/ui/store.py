@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from midalign_demo.middle import Progress
 
 _MOST_BYTES = 400_000_000
+_MOST_AHEAD = 100  # lines of a language: the model is held for all of them
 _BREATH = 0.02  # seconds in which somebody who waits for the model gets it
 
 
@@ -94,7 +95,12 @@ class EmbeddingStore:
             yield self.get(engine, corpus, chosen, layers=layers, progress=progress)
 
     def look_ahead(self, engine: Engine, corpus: Mapping[str, Sequence[str]], weights: Sequence[Weights]) -> None:
-        """Begin to embed at all layers, in a thread: who has drawn one layer soon asks for another."""
+        """Begin to embed at all layers, in a thread: who has drawn one layer soon asks for another.
+
+        Not for long texts, for which the model would be busy too long.
+        """
+        if max(map(len, corpus.values())) > _MOST_AHEAD:
+            return
         self._ahead = overtaken = threading.Event()
 
         def work() -> None:
@@ -110,12 +116,13 @@ class EmbeddingStore:
 
     def put(self, lines: Sequence[str], weights: Weights, layer: int, rows: np.ndarray) -> None:
         """Take in what was embedded elsewhere: a language's sentences at one layer, shape (n, width)."""
-        key = _key(weights, lines)
-        self._keep({key: {**self._kept.get(key, {}), layer: rows}})
+        self._keep({_key(weights, lines): {layer: rows}})
 
     def _keep(self, entries: Mapping[tuple, dict[int, np.ndarray]]) -> None:
         with self._lock:
-            self._kept.update(entries)
+            for key, layers in entries.items():  # layers that were there before stay
+                self._kept[key] = {**self._kept.get(key, {}), **layers}
+                self._kept.move_to_end(key)
             sizes = {key: sum(rows.nbytes for rows in layers.values()) for key, layers in self._kept.items()}
             while len(self._kept) > 1 and sum(sizes.values()) > self._most_bytes:
                 key, _ = self._kept.popitem(last=False)

@@ -1,9 +1,11 @@
 """train.trials: what is run and what is made of it; the runs themselves are those of other commands."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from midalign_demo.errors import InputError
 from train import cli, trials
 from train.recipe import AlignRecipe, build
 
@@ -59,6 +61,13 @@ def test_a_study_trains_and_measures_each_trial_once(calls, tmp_path, capfd):
     assert [module for module, _ in calls] == ["train", "midalign_demo.cli"] * 6
     assert cli.main(arguments) == 0
     assert len(calls) == 12  # nothing is done twice
+
+
+def test_figures_of_other_options_are_not_taken_for_these(calls, tmp_path):
+    first, second, _ = trials.STUDIES["pairs"]
+    trials._measured(first, tmp_path, "1", _arguments())
+    with pytest.raises(InputError, match="holds a run with other options"):
+        trials._measured(replace(second, name=first.name), tmp_path, "1", _arguments())
 
 
 def test_a_run_that_was_cut_short_is_resumed(calls, tmp_path):

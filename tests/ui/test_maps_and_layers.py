@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from midalign_demo import embedded, stored_map
@@ -82,8 +83,6 @@ def test_there_are_limits_to_what_is_typed():
 
 
 def test_the_store_gives_what_embedding_gives_and_embeds_once(engine):
-    import numpy as np
-
     from midalign_demo.middle import embed
 
     store, seen = EmbeddingStore(), []
@@ -117,8 +116,6 @@ def test_the_store_embeds_no_higher_than_asked_and_looks_ahead(engine):
 
 
 def test_the_store_takes_in_what_was_embedded_elsewhere(engine):
-    import numpy as np
-
     store, seen = EmbeddingStore(), []
     rows = np.ones((2, 3), dtype=np.float32)
     store.put(["one", "two"], {"align": 1.0}, 2, rows)
@@ -127,6 +124,26 @@ def test_the_store_takes_in_what_was_embedded_elsewhere(engine):
     assert seen == []
     store.get(engine, {"en": ["one", "two"]}, {"align": 1}, layers=[1], progress=lambda *of: seen.append(of))
     assert len(seen) == 1
+
+
+def test_a_look_at_a_lower_layer_leaves_the_higher_ones_there(engine):
+    store, corpus, seen = EmbeddingStore(), {"en": ["one", "two"]}, []
+
+    def progress(done, n):
+        seen.append((done, n))
+
+    higher = store.get(engine, corpus, {}, layers=[3])[3]
+    store.put(corpus["en"], {"align": 1.0}, 3, higher)
+    store.get(engine, corpus, {"align": 1.0}, layers=[1])
+    np.testing.assert_array_equal(store.get(engine, corpus, {"align": 1.0}, layers=[3], progress=progress)[3], higher)
+    assert seen == []
+
+
+def test_long_texts_are_not_looked_ahead_in(engine, monkeypatch):
+    store = EmbeddingStore()
+    monkeypatch.setattr(store, "get", lambda *arguments: pytest.fail("the model was asked"))
+    store.look_ahead(engine, {"en": ["one"] * 101}, [{}])
+    assert not [thread for thread in threading.enumerate() if thread.name == "look-ahead"]
 
 
 def test_whoever_asks_ends_what_is_computed_ahead(engine, monkeypatch):

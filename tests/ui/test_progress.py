@@ -36,18 +36,44 @@ def test_what_goes_wrong_reaches_the_reader(error):
         list(progress.told(work, lambda line: (line,)))
 
 
-def test_a_visitor_who_leaves_ends_the_work():
-    steps, closed = [], threading.Event()
+def test_a_visitor_who_leaves_ends_the_work_and_waits_for_nothing():
+    ended, closed = threading.Event(), threading.Event()
+    silent = threading.Event()
 
     def work(tell):
-        for number in range(1000):
+        try:
             tell(0, "working")
-            steps.append(number)
-            closed.wait(0.01 if number < 5 else 10)
-        return ()
+            silent.set()
+            assert closed.wait(10)
+            tell(0.5, "still working")
+            raise AssertionError("was not ended")
+        except progress._Left:
+            ended.set()
+            raise
 
     shown = progress.told(work, lambda line: (line,))
     next(shown)
-    threading.Timer(0.2, closed.set).start()
-    shown.close()  # waits for the end
-    assert 0 < len(steps) < 1000
+    assert silent.wait(10)
+    shown.close()  # while the work tells nothing
+    assert not ended.is_set()
+    closed.set()
+    assert ended.wait(10)
+
+
+def test_work_that_ends_just_as_the_wait_for_it_does_is_not_lost(monkeypatch):
+    class Late(progress.ThreadPoolExecutor):
+        def submit(self, work, tell):
+            future = super().submit(work, tell)
+            result = future.result
+
+            def slow(timeout=None):
+                found = result()
+                if timeout is not None:
+                    raise TimeoutError
+                return found
+
+            future.result = slow
+            return future
+
+    monkeypatch.setattr(progress, "ThreadPoolExecutor", Late)
+    assert list(progress.told(lambda tell: ("done",), lambda line: (line,))) == [("done",)]
