@@ -45,23 +45,29 @@ def read(path: str | Path, *, language: str | None = None, split: str | None = N
         commands = _read_conll(path, language or languages.normalize(path.stem))
     else:
         raise InputError(f"slot filling: {str(path)!r} is neither a .jsonl nor a .conll file")
-    if split is not None:
-        if split not in SPLITS:
-            raise InputError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
-        commands = [command for command in commands if split_of(command.id) == split]
     if not commands:
-        raise InputError(f"slot filling: {path} holds no command" + (f" of the {split} split" if split else ""))
-    return commands
+        raise InputError(f"slot filling: {path} holds no command")
+    return commands if split is None else _of_split(commands, split, path)
 
 
 def read_folder_or_file(path: str | Path, *, language: str | None = None, split: str | None = None) -> list[Command]:
     """All commands of a file, or of every `.jsonl` and `.conll` in a folder.
 
     Raises:
-        InputError: see `read`; or a folder without such a file.
+        InputError: see `read`; or a folder without such a file, or none with a command of the split.
     """
     found = files_in(path, (".jsonl", ".conll"), "slot filling")
-    return [command for file in found for command in read(file, language=language, split=split)]
+    commands = [command for file in found for command in read(file, language=language)]
+    return commands if split is None else _of_split(commands, split, path)
+
+
+def _of_split(commands: list[Command], split: str, path: str | Path) -> list[Command]:
+    if split not in SPLITS:
+        raise InputError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
+    kept = [command for command in commands if split_of(command.id) == split]
+    if not kept:
+        raise InputError(f"slot filling: {path} holds no command of the {split} split")
+    return kept
 
 
 def _read_jsonl(path: Path, language: str | None) -> list[Command]:

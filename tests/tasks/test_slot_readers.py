@@ -182,3 +182,16 @@ def test_a_folder_gives_the_commands_of_all_its_files(tmp_path):
     write_jsonl(tmp_path / "en.jsonl", {"utt": "stop", "slots": []})
     (tmp_path / "README.md").write_text("not data")
     assert [command.language for command in read_folder_or_file(tmp_path)] == ["de", "de", "en"]
+
+
+def test_a_file_of_a_folder_need_not_have_commands_of_every_part(tmp_path):
+    many = [{"id": f"n{number}", "utt": f"command {number}", "slots": []} for number in range(100)]
+    write_jsonl(tmp_path / "de.jsonl", *many)
+    [train] = [record for record in many if split_of(record["id"]) == "train"][:1]
+    write_jsonl(tmp_path / "eu.jsonl", train)
+    found = read_folder_or_file(tmp_path, split="test")
+    assert {command.language for command in found} == {"de"}
+    assert found == read(tmp_path / "de.jsonl", split="test")
+    (tmp_path / "de.jsonl").unlink()
+    with pytest.raises(InputError, match="holds no command of the test split"):
+        read_folder_or_file(tmp_path, split="test")
