@@ -1,6 +1,6 @@
 """The published result tables: what each of them runs.
 
-Sizes are such that all of them together take about three quarters of an hour on two CPU cores, in float32.
+Sizes are such that all of them together take about an hour on two CPU cores, in float32.
 """
 
 from __future__ import annotations
