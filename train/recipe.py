@@ -223,8 +223,6 @@ def _check(recipe: Recipe) -> None:
                 raise InputError(f"{key.name}: {item} is not below {key.metadata['below']}")
     if not recipe.data:
         raise InputError("data: no file or folder given to train on")
-    if recipe.average and recipe.init is None:
-        raise InputError("average: there is no adapter to average with; name the one to start from as init")
     if isinstance(recipe, JointRecipe) and not recipe.parallel:
         raise InputError("parallel: no parallel text given to align on")
     for key in _TAG_LISTS:

@@ -47,6 +47,8 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(f"WORLD_SIZE: {os.environ['WORLD_SIZE']} processes given; training runs in one")
+    if recipe.average and recipe.init is None:  # a recipe leaves it to the command to name the adapter
+        raise InputError("average: there is no adapter to average with; name the one to start from as init")
     _check_output(output, resume=resume)
     if resume:
         recipe = _as_started(recipe, output)
