@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from midalign_demo import languages, tables, tasks
+from midalign_demo.correlation import correlations, layer_of
 from midalign_demo.files import replacing
 from midalign_demo.provenance import GROUPS
 from midalign_demo.tables import RETRIEVAL, ResultTable, Score
@@ -26,7 +27,6 @@ neither). Intervals are 95 %: of single languages Wilson's for retrieval and fro
 languages from those (the languages taken as given, their errors as independent)."""
 
 _LATIN = "Latn"
-_STUDIED = ("aligned", "unaligned")
 
 
 def page(found: Iterable[ResultTable], studies: Iterable[Mapping] = ()) -> str:
@@ -35,11 +35,12 @@ def page(found: Iterable[ResultTable], studies: Iterable[Mapping] = ()) -> str:
     Args:
         studies: what `midalign-train trials` wrote.
     """
-    parts = [_HEAD]
+    parts, found = [_HEAD], list(found)
     for table in found:
         body = _retrieval(table) if table.task == RETRIEVAL else _task(table)
         parts += [f"## {table.title}", f"{table.data['name']} ({table.data['licence']}): {table.data['text']}.", *body]
         parts.append(f"```bash\n{table.command}\n```")
+    parts += _correlations(found)
     for study in studies:
         parts += _study(study)
     return "\n\n".join(parts) + "\n"
@@ -122,27 +123,57 @@ def _relation(table: ResultTable) -> list[str]:
     ]
 
 
-def _study(study: Mapping) -> list[str]:
-    """Trials side by side: retrieval accuracy of pairs with English."""
-    header = ["trial", "layer", *(f"{variant}, {kind}" for kind in _STUDIED for variant in ("base", "align"))]
+def _correlations(found: Sequence[ResultTable]) -> list[str]:
+    """How scores over all tables go with retrieval in the one of most languages."""
+    retrieval = [table for table in found if table.task == RETRIEVAL]
+    if not retrieval:
+        return []
+    widest = max(retrieval, key=lambda table: len(table.languages))
     rows = [
-        [row["trial"], str(row["layer"]),
-         *(_seeds(row[variant][kind]) for kind in _STUDIED for variant in ("base", "align"))]
-        for row in study["rows"]
-    ]  # fmt: skip
+        [one.title, one.of, str(one.found["n"]), *(_correlation(one.found, name) for name in ("pearson", "spearman"))]
+        for one in correlations(widest, found)
+    ]
+    if not rows:
+        return []
     return [
-        f"## Trials of alignment: {study['name']}",
-        f"Short runs that differ in one choice; {study['text']}. Retrieval accuracy of pairs with English: of the "
-        f"aligned languages, and of {len(study['unaligned'])} that are not aligned ({', '.join(study['unaligned'])}).",
-        _markdown(header, rows),
-        f"```bash\n{study['command']}\n```",
+        "## Retrieval and tasks across languages",
+        "Languages without task data: does a variant's score go with the language's retrieval accuracy with English at "
+        f"layer {layer_of(widest)} of the base ({widest.title})? And does what `merged` and `joint` gain over `task` "
+        "go with what alignment adds to it?",
+        _markdown(["table", "variant or gain", "languages", "Pearson", "Spearman"], rows),
     ]
 
 
-def _seeds(found: Mapping) -> str:
-    """A mean over seeds, with the lowest and the highest where there are several."""
-    low, high = min(found["seeds"]), max(found["seeds"])
-    return f"{found['mean']:.3f}" if len(found["seeds"]) == 1 else f"{found['mean']:.3f} [{low:.3f}, {high:.3f}]"
+def _correlation(found: Mapping, name: str) -> str:
+    return "" if found[name] is None else f"{found[name]:+.2f} (p = {found[f'{name}_p']:.3f})"
+
+
+def _study(study: Mapping) -> list[str]:
+    """Trials side by side, and how far the others are from the first where that is what was asked."""
+    rows = study["rows"]
+    columns = list(rows[0]["scores"])
+    cells = [[row["trial"], *(_seeds(row["scores"][column]["seeds"]) for column in columns)] for row in rows]
+    parts = [f"## {study['title']}", study["text"], _markdown(["trial", *columns], cells)]
+    if study["compared"]:
+        first = rows[0]["scores"]
+        apart = [
+            [row["trial"], *(_seeds(np.subtract(row["scores"][column]["seeds"], first[column]["mean"]), "+")
+                             for column in columns)]
+            for row in rows[1:]
+        ]  # fmt: skip
+        parts += [f"Difference from {rows[0]['trial']}:", _markdown(["trial", *columns], apart)]
+    if any(len(of["seeds"]) > 1 for row in rows for of in row["scores"].values()):
+        parts.append("Means over seeds with their 95 % interval (Student's t); one number: one run.")
+    return [*parts, f"```bash\n{study['command']}\n```"]
+
+
+def _seeds(values: Sequence[float], sign: str = "") -> str:
+    """A mean over seeds and, where there are several, half its 95 % interval, from Student's t."""
+    from scipy import stats
+
+    n = len(values)
+    mean = f"{np.mean(values):{sign}.3f}"
+    return mean if n == 1 else f"{mean} ± {stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n):.3f}"
 
 
 def _groups(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:

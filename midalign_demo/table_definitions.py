@@ -61,16 +61,18 @@ class Definition:
         return "--split test" in " ".join(self.arguments)
 
 
-def _retrieval(name: str, title: str, tags: str) -> Definition:
+def _retrieval(name: str, title: str, *options: str, tags: str | None = None) -> Definition:
     return Definition(
         name=name,
         title=title,
-        arguments=(RETRIEVAL, f"{DATA}/parallel/ntrex", "--languages", tags, "--limit", "200", "--layers", "all"),
+        arguments=(
+            RETRIEVAL, f"{DATA}/parallel/ntrex", *(("--languages", tags) if tags else ()), "--limit", "200", *options
+        ),
         variants=("base", "align"),
         data=_NTREX,
         text="news, lines 1-200",
         sources=("parallel/ntrex:1-200",),
-    )
+    )  # fmt: skip
 
 
 def _slots(name: str, title: str, path: str, text: str, data: tuple[str, str], *options: str, free: bool) -> Definition:
@@ -141,8 +143,11 @@ def _entities(*, free: bool) -> Definition:
 
 
 _DEFINITIONS = (
-    _retrieval("retrieval-10", "NTREX-128, ten languages", "en,de,ru,zh,ar,hi,sw,th,am,cy"),
-    _retrieval("retrieval-11", "NTREX-128, eleven others", "en,ar,he,fa,ka,te,kk,cs,nl,fil,bn"),
+    _retrieval("retrieval-10", "NTREX-128, ten languages", "--layers", "all", tags="en,de,ru,zh,ar,hi,sw,th,am,cy"),
+    _retrieval("retrieval-11", "NTREX-128, eleven others", "--layers", "all", tags="en,ar,he,fa,ka,te,kk,cs,nl,fil,bn"),
+    _retrieval(
+        "retrieval-39", "NTREX-128, 39 languages", "--layers", "4,8,11,14,18", "--score", "cosine,margin,mexa"
+    ),
     _snips(free=False),
     _snips(free=True),
     _xsid(free=False),

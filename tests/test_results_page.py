@@ -26,17 +26,22 @@ def test_every_table_is_there_with_its_command_and_all_its_languages():
             assert table.row_name(row) in text or row == "en"
 
 
-def test_trials_are_shown_with_their_range_over_seeds():
-    one, two = {"mean": 0.5, "seeds": [0.5]}, {"mean": 0.75, "seeds": [0.7, 0.8]}
-    row = {
-        "trial": "4",
-        "layer": 4,
-        "base": {"aligned": one, "unaligned": one},
-        "align": {"aligned": two, "unaligned": one},
-    }
-    study = {"name": "layer", "command": "midalign-train trials", "text": "news", "unaligned": ["ar"], "rows": [row]}
-    text = results_page.page([], [study])
-    assert "| 4 | 4 | 0.500 | 0.750 [0.700, 0.800] | 0.500 | 0.500 |" in text
+def study(compared: bool) -> dict:
+    """Two trials, the second under three seeds with a standard deviation of .1."""
+    rows = [
+        {"trial": "task", "train": None, "scores": {"xSID": {"mean": 0.5, "seeds": [0.5]}}},
+        {"trial": "joint", "train": "x", "scores": {"xSID": {"mean": 0.6, "seeds": [0.5, 0.6, 0.7]}}},
+    ]
+    return {"name": "s", "title": "Seeds", "command": "c", "text": "Text.", "compared": compared, "rows": rows}
+
+
+def test_trials_are_shown_with_the_interval_over_seeds():
+    text = results_page.page([], [study(compared=True)])
+    half = "0.248"  # 4.303 (Student's t, two degrees of freedom) * .1 / sqrt(3)
+    assert "| task | 0.500 |" in text
+    assert f"| joint | 0.600 ± {half} |" in text
+    assert f"| joint | +0.100 ± {half} |" in text
+    assert "Difference from" not in results_page.page([], [study(compared=False)])
 
 
 def test_means_over_languages_and_their_intervals_by_hand():

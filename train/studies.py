@@ -1,0 +1,208 @@
+"""The studies of `midalign-train trials`: which trials each of them compares, and what they are measured on.
+
+Trials of alignment start from fresh weights and are much shorter than the shipped adapter's training: they compare
+choices, and do not show what can be reached. Those of tasks are the shipped recipes, and what to hold them against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from midalign_demo import embedded, languages
+
+# How a test is run: the arguments of a `midalign` command without adapters, `DATA` standing for the data folder; the
+# document that it prints comes back.
+Measure = Callable[[Sequence[str]], Mapping[str, Any]]
+
+DATA = "DATA"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One line of a study.
+
+    Attributes:
+        name: what it differs in.
+        kind: of training; None: an adapter or a sum that is shipped, which is only measured.
+        options: of `midalign-train KIND`, without data folder, seed and output.
+        variant: the one that is measured.
+        adapters: by role, those that are not trained here.
+        layer: the layer aligned, at which retrieval is measured.
+        aligned: the languages aligned with English.
+    """
+
+    name: str
+    kind: str | None
+    options: tuple[str, ...] = ()
+    variant: str = "align"
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    layer: int = embedded.MIDDLE_LAYER
+    aligned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """Trials that differ in one choice.
+
+    Attributes:
+        title: a heading.
+        text: what is measured, and on what.
+        trials: their names differ; the first is what the others are compared with where `compared`.
+        scores: runs the tests of a trial; its scores by column.
+        compared: whether the others' differences from the first are of interest.
+    """
+
+    title: str
+    text: str
+    trials: tuple[Trial, ...]
+    scores: Callable[[Trial, Measure], dict[str, float]]
+    compared: bool = False
+
+
+# The same sentences for all: news that nothing was trained on, in languages of which no trial aligns the second ten.
+_ALIGNED = ("cy", "de", "es", "fi", "hi", "ja", "ru", "sw", "th", "zh")
+UNALIGNED = ("ar", "bn", "cs", "fa", "fil", "he", "ka", "kk", "nl", "te")
+_NEWS = (
+    "Retrieval accuracy of pairs with English, of the aligned languages and of ten that no trial aligns "
+    f"({', '.join(UNALIGNED)}); NTREX-128 (CC BY-SA 4.0), news, lines 1-100."
+)
+
+_SHORT = ("--recipe", "align", "--steps", "40", "--lines", "24", "--views", "2", "--dev-every", "40")
+_PAPER = (
+    "--temperature", "0.1", "--no-centre", "--preserve", "0", "--token-dropout", "0", "--pairs", "english",
+    "--direction", "one",
+)  # fmt: skip
+
+
+def _align(
+    name: str, *options: str, lines: str = "265-988", tags: Sequence[str] = _ALIGNED, layer: int | None = None
+) -> Trial:
+    data = ("--data", f"parallel/ntrex:{lines}", "--languages", ",".join(tags))
+    at = () if layer is None else ("--layer", str(layer))
+    return Trial(
+        name, "align", (*_SHORT, *data, *at, *options), layer=layer or embedded.MIDDLE_LAYER, aligned=tuple(tags)
+    )
+
+
+def _retrieval(trial: Trial, measure: Measure) -> dict[str, float]:
+    tags = sorted({*trial.aligned, *UNALIGNED})
+    document = measure(
+        ["retrieval", f"{DATA}/parallel/ntrex", "--languages", ",".join(["en", *tags]), "--limit", "100",
+         "--variants", "base,align", "--layers", str(trial.layer)]
+    )  # fmt: skip
+    found = {}
+    for kind, of in (("aligned", trial.aligned), ("unaligned", UNALIGNED)):
+        for variant in ("base", "align"):
+            pairs = document["variants"][variant]["layers"][str(trial.layer)]["pairs"]
+            found[f"{variant}, {kind}"] = float(np.mean([pairs[f"en-{tag}"] for tag in of]))
+    return found
+
+
+def _alignment(title: str, *trials: Trial) -> Study:
+    return Study(f"Trials of alignment: {title}", _NEWS, trials, _retrieval)
+
+
+_COMMANDS = (
+    ("xSID", "slots/xsid", ("--split", "test"), {"en", "de", "ar", "zh"}),
+    # Of languages without task data no part was trained on, and `dev` alone was tuned on.
+    ("Home Assistant", "slots/homeassistant",
+     ("--split", "train", "--limit", "25", "--languages",
+      "bg,ca,cs,da,el,fi,fr,he,hr,hu,is,it,ko,lv,ml,nb,ne,nl,pl,pt,ro,sk,sl,sr-Cyrl,sr-Latn,sv,uk,ur,vi"), set()),
+)  # fmt: skip
+
+
+def _slots(trial: Trial, measure: Measure) -> dict[str, float]:
+    found = {}
+    for name, path, options, tuned in _COMMANDS:
+        command = ["evaluate", "slot-filling", f"{DATA}/{path}", *options, "--grammar", "--variants", trial.variant]
+        found |= _means(name, measure(command)["variants"][trial.variant]["languages"], tuned)
+    return found
+
+
+def _entities(trial: Trial, measure: Measure) -> dict[str, float]:
+    command = ["evaluate", "json", f"{DATA}/ner/uner", "--languages", "en,hr,nb,nn,sk,sr-Latn,sv", "--limit", "100",
+               "--variants", trial.variant]  # fmt: skip
+    scores = measure(command)["variants"][trial.variant]["languages"]
+    return _means("Universal NER", scores, {"hr", "sk", "sr-Latn", "sv"})
+
+
+def _means(name: str, scores: Mapping[str, Mapping], tuned: set[str]) -> dict[str, float]:
+    """Mean F1 over the languages with task data, and over those without, these by script as well."""
+    others = [tag for tag in scores if tag not in tuned]
+    latin = [tag for tag in others if languages.script(tag) == "Latn"]
+    kinds = {
+        "task data": [tag for tag in scores if tag in tuned],
+        "none": others,
+        "none, Latin": latin,
+        "none, other scripts": [tag for tag in others if tag not in latin],
+    }
+    return {
+        f"{name}, {kind} ({len(tags)})": float(np.mean([scores[tag]["f1"] for tag in tags]))
+        for kind, tags in kinds.items()
+        if tags and not (kind == "none, Latin" and len(tags) == len(others))
+    }
+
+
+def _task(name: str, title: str, text: str, joint: Trial, longer: Trial, scores: Callable) -> Study:
+    merged = Trial("merged", None, variant="merged", adapters={"task": name, "align": "align"})
+    task = Trial("task", None, variant="task", adapters={"task": name})
+    return Study(title, text, (task, merged, longer, joint), scores, compared=True)
+
+
+_LONGER = "task adapter trained on for as many task steps, averaged"
+
+STUDIES: dict[str, Study] = {
+    "layer": _alignment("layer", *(_align(str(layer), layer=layer) for layer in (4, 8, 11, 14, 18))),
+    "temperature": _alignment(
+        "temperature", *(_align(value, "--temperature", value) for value in ("0.02", "0.07", "0.2", "0.5"))
+    ),
+    "pairs": _alignment(
+        "number of parallel lines", *(_align(str(count), lines=f"265-{264 + count}") for count in (50, 200, 724))
+    ),
+    "languages": _alignment(
+        "which languages",
+        *(
+            _align(" ".join(five), tags=five)
+            for five in (("de", "hi", "ko", "ru", "sw"), ("el", "es", "ja", "ta", "tr"), ("cy", "fi", "th", "uk", "zh"))
+        ),
+    ),
+    "objective": _alignment(
+        "objective",
+        _align("two languages in a micro-batch"),
+        _align("four, as shipped", "--views", "4"),
+        _align("as in the paper's code", *_PAPER, "--include-bos"),
+        _align("the same without BOS", *_PAPER),
+        _align("with tokens contrasted", "--token-contrast", "1"),
+    ),
+    "slot-filling": _task(
+        "slot-filling",
+        "Seeds of joint training: slot filling",
+        "F1 held to the grammar, mean over languages with task data and over those without. xSID 0.7 (CC BY-SA 4.0), "
+        "part `test`; Home Assistant intents (CC BY 4.0), part `train` of languages that nothing was trained on, the "
+        "first 25 of each.",
+        Trial("joint", "joint", ("--recipe", "slot-filling-joint", "--init", "slot-filling"), variant="joint"),
+        Trial(
+            _LONGER, "task",
+            ("--recipe", "slot-filling-3", "--init", "slot-filling", "--steps", "80", "--dev-every", "40",
+             "--average", "0.5"), variant="task",
+        ),
+        _slots,
+    ),
+    "json": _task(
+        "json",
+        "Seeds of joint training: JSON",
+        "F1 held to the schema, mean over languages with task data and over those without. Universal NER 1.0 "
+        "(CC BY-SA 4.0), dev part, the first 100 texts of each language.",
+        Trial("joint", "joint", ("--recipe", "json-joint", "--init", "json"), variant="joint"),
+        Trial(
+            _LONGER, "task",
+            ("--recipe", "json", "--init", "json", "--steps", "40", "--dev-every", "20", "--learning-rate", "4e-4",
+             "--average", "0.5"), variant="task",
+        ),
+        _entities,
+    ),
+}  # fmt: skip
