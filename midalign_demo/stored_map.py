@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from midalign_demo import adapters, embedded, files, maps
+from midalign_demo import embedded, files, maps, provenance
 from midalign_demo.errors import InputError
 from midalign_demo.sentences import own_sentences
 
@@ -41,9 +41,8 @@ def path() -> Path:
 
 def checksums(corpus: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """What a stored map is made of: SHA-256 of the shipped alignment adapter and of the sentences."""
-    weights = (adapters.locate(ADAPTER) / "adapter_model.safetensors").read_bytes()
     text = json.dumps({tag: list(lines) for tag, lines in corpus.items()}, ensure_ascii=False)
-    return {"adapter": hashlib.sha256(weights).hexdigest(), "sentences": hashlib.sha256(text.encode()).hexdigest()}
+    return {"adapter": provenance.checksum(ADAPTER), "sentences": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def read() -> maps.EmbeddingMap | None:

@@ -28,7 +28,7 @@ _VARIANTS = {
     "base": "the pretrained model; asked with three answered examples before the question",
     "task": "an adapter tuned on the task's data in a few languages",
     "align": "the alignment adapter alone, which never saw the task; asked with the same three examples",
-    "joint": "one adapter tuned on the task and aligned in turns, as in the paper",
+    "joint": "the task adapter trained on, on its task and on alignment in turn, and averaged with where it began",
 }
 _LIMITS = """\
 ## Limits
