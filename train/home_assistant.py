@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from midalign_demo import languages
 from midalign_demo.errors import InputError
@@ -39,12 +40,15 @@ class Sampled:
 
     Attributes:
         template: a checksum of the template it comes from, which tells apart those of an intent.
+        meaning: what is asked for, the same in all languages: the intent and, for each slot (also those that a template
+            takes for granted), what Home Assistant understands by its value or, in a list of ours, the value's number.
     """
 
     intent: str
     template: int
     text: str
     slots: tuple[tuple[str, str], ...]
+    meaning: str
 
 
 class _NoWords(Exception):
@@ -86,11 +90,17 @@ def sample_commands(tag: str, count: int, *, lists: Lists | None = None, seed: i
             pieces = list(walk.through(sentence.expression))
         except _NoWords:
             continue
-        text = _tidy("".join(piece for piece, _ in pieces))
-        slots = tuple((slot, piece) for piece, slot in pieces if slot and piece)
+        text = _tidy("".join(piece.text for piece in pieces))
+        slots = tuple((piece.slot, piece.text) for piece in pieces if piece.slot and piece.text)
         if text:
             template = zlib.crc32(repr(sentence.text).encode())
-            found.setdefault(text, Sampled(intent.name, template, text, slots))
+            meant = {
+                **data.requires_context,
+                **data.slots,
+                **{piece.slot: piece.meant for piece in pieces if piece.slot},
+            }
+            meaning = json.dumps([intent.name, meant], sort_keys=True, ensure_ascii=False, default=str)
+            found.setdefault(text, Sampled(intent.name, template, text, slots, meaning))
     return list(found.values())
 
 
@@ -104,8 +114,17 @@ def _names(words: Lists, domain: str | Sequence[str] | None) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
+class _Piece:
+    """A piece of a command; of a slot's value the slot's name, and what it means in any language."""
+
+    text: str
+    slot: str | None = None
+    meant: Any = None
+
+
+@dataclass(frozen=True)
 class _Walk:
-    """One way through a template at a time: pieces of text, each with its slot's name or None."""
+    """One way through a template at a time."""
 
     rules: Mapping
     lists: Mapping
@@ -113,17 +132,17 @@ class _Walk:
     language: str
     rng: random.Random
 
-    def through(self, expression) -> Iterator[tuple[str, str | None]]:
+    def through(self, expression) -> Iterator[_Piece]:
         from hassil import expression as kinds
 
         if isinstance(expression, kinds.TextChunk):
-            yield expression.original_text, None
+            yield _Piece(expression.original_text)
         elif isinstance(expression, kinds.Alternative):
             yield from self.through(self.rng.choice(expression.items))
         elif isinstance(expression, kinds.Permutation):
             for item in self.rng.sample(expression.items, len(expression.items)):
                 yield from self.through(item)
-                yield " ", None
+                yield _Piece(" ")
         elif isinstance(expression, kinds.Group):
             for item in expression.items:
                 yield from self.through(item)
@@ -132,25 +151,27 @@ class _Walk:
                 raise _NoWords
             yield from self.through(self.rules[expression.rule_name].expression)
         else:
-            value = "".join(text for text, _ in self._value(expression.list_name))
-            yield _tidy(value), expression.slot_name
+            text, meant = self._value(expression.list_name)
+            yield _Piece(_tidy(text), expression.slot_name, meant)
 
-    def _value(self, name: str) -> Iterator[tuple[str, str | None]]:
+    def _value(self, name: str) -> tuple[str, Any]:
+        """A word or words of a list, and what they mean."""
         from hassil.intents import RangeSlotList, TextSlotList
 
         slot_list = self.lists.get(name)
-        own = self.words.get(_SAME.get(name, name))
+        own = list(self.words.get(_SAME.get(name, name), ()))
         if own:
-            yield self.rng.choice(list(own)), None
-        elif isinstance(slot_list, TextSlotList) and slot_list.values:
-            yield from self.through(self.rng.choice(slot_list.values).text_in)
-        elif isinstance(slot_list, RangeSlotList):
-            yield self._number(slot_list), None
-        else:
-            raise _NoWords
+            number = self.rng.randrange(len(own))
+            return own[number], f"#{number}"
+        if isinstance(slot_list, TextSlotList) and slot_list.values:
+            value = self.rng.choice(slot_list.values)
+            return "".join(piece.text for piece in self.through(value.text_in)), value.value_out
+        if isinstance(slot_list, RangeSlotList):
+            number = self.rng.choice(list(slot_list.get_numbers()))
+            return self._number(slot_list, number), number
+        raise _NoWords
 
-    def _number(self, slot_list) -> str:
-        number = self.rng.choice(list(slot_list.get_numbers()))
+    def _number(self, slot_list, number: float) -> str:
         spelled = slot_list.words and (not slot_list.digits or self.rng.random() < 0.5)
         if spelled:
             from hassil.numbers import get_rbnf_engine

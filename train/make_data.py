@@ -9,9 +9,11 @@ from pathlib import Path
 from midalign_demo import languages
 from midalign_demo.commandline import comma_list, positive, report
 from midalign_demo.errors import InputError
+from midalign_demo.examples import read_commands
 from midalign_demo.parallel import write_folder
 from train import cldr, home_assistant, messages
 from train.data import ENGLISH
+from train.parallel_commands import DRAWN, parallel_commands
 
 
 def add(kinds) -> None:
@@ -20,6 +22,7 @@ def add(kinds) -> None:
     sources = parser.add_subparsers(dest="source", required=True)
     for name, help_text in (
         ("home-assistant", "labelled voice commands in 60 languages, sampled from Home Assistant's templates"),
+        ("commands", "parallel voice commands: the same asked for in several languages, from the same templates"),
         ("cldr", "parallel vocabulary in 100 languages: emoji names and keywords"),
         ("messages", "parallel sentences from the messages of translated programs"),
     ):
@@ -37,6 +40,14 @@ def add(kinds) -> None:
                 required=True,
                 metavar="DIR",
                 help="searched for LANGUAGE/LC_MESSAGES/*.mo (gettext) and LANGUAGE.json beside en.json (MediaWiki)",
+            )
+        elif name == "commands":
+            source.add_argument("--count", type=positive, default=DRAWN, help="commands to draw in each language")
+            source.add_argument("--seed", type=int, default=1)
+            source.add_argument(
+                "--exclude",
+                metavar="FILE_OR_DIR",
+                help="labelled commands that are not to be among them, in any language",
             )
         else:
             source.add_argument("--count", type=positive, default=2000, help="commands in each language")
@@ -57,6 +68,9 @@ def make(arguments: argparse.Namespace) -> None:
         tags = [ENGLISH, *(tag for tag in arguments.languages if tag != ENGLISH)]
         if arguments.source == "cldr":
             corpus = cldr.read_annotations(arguments.archive, tags)
+        elif arguments.source == "commands":
+            unwanted = [command.text for command in read_commands(arguments.exclude)] if arguments.exclude else []
+            corpus = parallel_commands(tags, drawn=arguments.count, seed=arguments.seed, exclude=unwanted)
         else:
             corpus = messages.read_messages(arguments.folder, tags)
         write_folder(corpus, arguments.output)
