@@ -33,7 +33,7 @@ def read_examples(
         target: of a translation; may be `en` with `language` None: every other language into it.
         slots: those listed in the prompts of slot filling; default: those in the data.
         languages: only these languages; of translations, the sources. The slots listed stay those of all the data.
-        split: see `midalign_demo.tasks.slot_readers.split_of`; slot filling only.
+        split: of commands, see `midalign_demo.tasks.slot_readers.split_of`.
         first, limit: of each language only so many examples, from this one on, counted from 1.
 
     Raises:
@@ -44,7 +44,7 @@ def read_examples(
     elif task == translation.NAME:
         examples = _translations(path, language, target)
     else:
-        examples = _documents(path, language)
+        examples = _documents(path, language, split)
     if languages is not None:
         examples = _only(examples, [normalize(tag) for tag in languages], path)
     seen: dict[Any, int] = {}
@@ -80,11 +80,11 @@ def read_commands(path: str | Path, *, language: str | None = None, split: str |
     return slot_readers.read_folder_or_file(path, split=split, language=named)
 
 
-def read_documents(path: str | Path, *, language: str | None = None):
+def read_documents(path: str | Path, *, language: str | None = None, split: str | None = None):
     """Texts with entities of a file, a folder or the hub, see `midalign_demo.tasks.json_readers`."""
     if hub_data.is_hub(path):
         return hub_data.documents(path)
-    return json_readers.read_folder_or_file(path, language=language if Path(path).is_file() else None)
+    return json_readers.read_folder_or_file(path, language=language if Path(path).is_file() else None, split=split)
 
 
 def read_parallel(path: str | Path, languages: Sequence[str] | None = None, **lines) -> dict[str, list[str]]:
@@ -125,9 +125,9 @@ def _translations(path: str | Path, language: str | None, target: str | None) ->
     ]
 
 
-def _documents(path: str | Path, language: str | None) -> list[Example]:
+def _documents(path: str | Path, language: str | None, split: str | None) -> list[Example]:
     return [
-        Example(json_generation.Question(document.text, document.language), document.entities)
-        for document in read_documents(path, language=language)
+        Example(json_generation.Question(document.text, document.language, document.types), document.entities)
+        for document in read_documents(path, language=language, split=split)
         if not language or document.language == language
     ]

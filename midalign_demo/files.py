@@ -66,7 +66,8 @@ def files_in(path: str | Path, suffixes: Sequence[str], what: str) -> list[Path]
         return [path]
     found = [file for file in sorted(path.iterdir()) if file.suffix in suffixes]
     if not found:
-        raise InputError(f"{what}: {str(path)!r} holds no {' or '.join(suffixes)} file")
+        kinds = " or ".join([*filter(None, [", ".join(suffixes[:-1])]), suffixes[-1]])
+        raise InputError(f"{what}: {str(path)!r} holds no {kinds} file")
     return found
 
 

@@ -26,7 +26,7 @@ def question_of(
     Args:
         language, target: tags in their usual spelling; a translation needs both.
         slots: of slot filling; default: `slot_filling.DEFAULT_INVENTORY`.
-        schema: of JSON generation; default: named entities.
+        schema: of JSON generation; default: named entities. One of their form with other types asks for those.
 
     Raises:
         InputError: no such task, a bad text, something missing, or something that belongs to another task.
@@ -41,9 +41,12 @@ def question_of(
     if task == translation.NAME:
         return translation.Question(text, *translation.check_direction(language, target))
     if task == json_generation.NAME:
-        return json_generation.Question(
-            text, language, None if schema is None else json_generation.check_schema(schema)
-        )
+        if schema is None:
+            return json_generation.Question(text, language)
+        types = json_generation.types_of(json_generation.check_schema(schema))
+        if types is None:
+            return json_generation.Question(text, language, schema=schema)
+        return json_generation.Question(text, language, tuple(slot_filling.check_inventory(types, "types")))
     inventory = slot_filling.check_inventory(slots if slots is not None else slot_filling.DEFAULT_INVENTORY)
     return slot_filling.Question(text, tuple(inventory), language)
 

@@ -133,6 +133,9 @@ def test_translation_and_json_are_compared_and_evaluated(document, base_folder, 
     found = document("compare", "Ann in Rom", "--task", "json", "--language", "de", *model)
     assert set(found["outputs"][0]["parsed"]) == {"Results"}
     assert found["outputs"][0]["valid"]
+    found = document("compare", "Ann in Rom", "--task", "json", "--types", "date,city", *model)
+    assert found["outputs"][0]["valid"]
+    assert {entity["TypeName"] for entity in found["outputs"][0]["parsed"]["Results"]} <= {"date", "city"}
     (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "boolean"}, "minItems": 1}')
     found = document("compare", "Ann in Rom", "--task", "json", "--schema", tmp_path / "schema.json", *model)
     assert found["outputs"][0]["valid"]
@@ -145,6 +148,10 @@ def test_translation_and_json_are_compared_and_evaluated(document, base_folder, 
     (tmp_path / "da_x.iob2").write_text("1\tAnn\tB-PER\n2\tgik\tO\n", encoding="utf-8")
     scores = document("evaluate", "json", tmp_path / "da_x.iob2", *model)
     assert scores["variants"]["base"]["overall"]["valid"] == 1.0
+    command = {"id": "1", "lang": "en", "utt": "at noon", "slots": [{"slot": "time", "values": ["noon"]}]}
+    (tmp_path / "commands.jsonl").write_text(json.dumps(command), encoding="utf-8")
+    scores = document("evaluate", "json", tmp_path / "commands.jsonl", *model)
+    assert scores["variants"]["base"]["languages"]["en"]["valid"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -154,6 +161,8 @@ def test_translation_and_json_are_compared_and_evaluated(document, base_folder, 
         (("--task", "translation", "--language", "de", "--target", "de"), "'de' is the language of the text"),
         (("--target", "de"), "target: given, but the task is slot-filling"),
         (("--task", "json", "--slots", "time"), "slots: given, but the task is json"),
+        (("--types", "date"), "types: given, but the task is slot-filling"),
+        (("--task", "json", "--types", "date,date"), "types: 'date' is given twice"),
         (("--task", "json", "--schema", "no.json"), "no.json: No such file"),
         (("--task", "json", "--schema", "pyproject.toml"), "pyproject.toml is not JSON"),
     ],

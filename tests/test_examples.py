@@ -72,7 +72,7 @@ def test_texts_with_entities_are_asked_for_them(tmp_path):
         (translation.NAME, {"target": "fr", "language": "de"}, "'fr' is not in"),
         (translation.NAME, {"target": "en", "first": 9}, "no example left of 6, in de, sw"),
         (slot_filling.NAME, {}, "holds no .jsonl or .conll file"),
-        (json_generation.NAME, {}, "holds no .iob2 or .jsonl file"),
+        (json_generation.NAME, {}, "holds no .iob2, .jsonl or .conll file"),
     ],
 )
 def test_what_is_not_there_is_named(folder, task, options, expected):

@@ -3,6 +3,7 @@ import pytest
 from midalign_demo.errors import InputError
 from midalign_demo.questions import parse_schema, question_of
 from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.tasks.json_generation import entity_schema
 
 
 def message_of(function, *arguments, **options) -> str:
@@ -19,6 +20,8 @@ def test_each_task_has_its_question():
     assert question_of("translation", "hello", language="en", target="de") == translation.Question("hello", "en", "de")
     assert question_of("json", "hello").schema is None
     assert question_of("json", "hello", schema={"type": "object"}).schema == {"type": "object"}
+    other = question_of("json", "hello", schema=entity_schema(["city", "date"]))
+    assert (other.types, other.schema) == (("city", "date"), None)
     assert isinstance(question_of("json", "hello"), json_generation.Question)
 
 
@@ -32,6 +35,7 @@ def test_each_task_has_its_question():
         ("slot-filling", {"schema": {}}, "schema: given, but the task is slot-filling"),
         ("slot-filling", {"slots": []}, "slots: none given"),
         ("json", {"schema": {"type": 3}}, "schema: "),
+        ("json", {"schema": entity_schema(["a,b"])}, "types: 'a,b' is not a name"),
     ],
 )
 def test_what_does_not_fit_is_refused(task, options, said):

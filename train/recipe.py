@@ -112,7 +112,7 @@ class TaskRecipe(Recipe):
     task: str = _option("slot-filling", "task to train", choices=tuple(tasks.MODULES))
     split: bool = _option(
         True,
-        "slot filling: train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_readers.split_of`",
+        "commands: train on the `train` tenths of the data only, see `midalign_demo.tasks.slot_readers.split_of`",
     )
     translate: list[str] | None = _option(
         None, "translation: languages to translate from and into, beside English; default: all in the data"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from midalign_demo import hub_data
@@ -51,47 +52,57 @@ def task_schedule(
 
 
 def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
-    """Commands, each with the folder it comes from, whose files share one slot inventory."""
-    found: list[tuple[str, slot_filling.Command]] = []
+    """Commands, each with the slots that its prompt may list."""
+    listed = _inventories(recipe, root)
+    found: list[tuple[slot_filling.Command, list[str]]] = []
     counts: dict[str, int] = {}
-    inventories: dict[str, set[str]] = {}
-
-    def group_of(file: Path | str) -> str:
-        return str(file if hub_data.is_hub(file) or file.is_dir() else file.parent)
-
-    # The inventory is that of all files of a folder, so that dev prompts list the slots that training prompts do.
-    for file in {resolve(split_times(source)[0], root) for source in [*recipe.data, *recipe.dev]}:
-        names = slot_filling.inventory_of(read_commands(file))
-        inventories.setdefault(group_of(file), set()).update(names)
-    listed = {group: sorted(names) for group, names in inventories.items()}
     for source in sources:
         path, times = split_times(source)
         file = resolve(path, root)
-        split = ("dev" if dev else "train") if recipe.split else None
-        commands = read_commands(file, split=split)
-        found.extend([(group_of(file), command) for command in commands] * times)
+        commands = read_commands(file, split=_split(recipe, dev))
+        found.extend([(command, listed[_folder_of(file)]) for command in commands] * times)
         counts[source] = len(commands)
 
-    def to_example(record: tuple[str, slot_filling.Command], rng: random.Random) -> tuple[str, str]:
-        group, command = record
-        return slot_filling.training_example(command, listed[group], rng)
+    def to_example(record: tuple[slot_filling.Command, list[str]], rng: random.Random) -> tuple[str, str]:
+        return slot_filling.training_example(*record, rng)
 
-    return found, to_example, {"languages": sorted({command.language for _, command in found}), "commands": counts}
+    return found, to_example, {"languages": sorted({command.language for command, _ in found}), "commands": counts}
 
 
 def _documents(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
+    """Texts with entities; of commands, those of their part, each with the types that its prompt may list."""
+    listed = _inventories(recipe, root)
     found: list[json_readers.Document] = []
     counts: dict[str, int] = {}
     for source in sources:
         path, times = split_times(source)
-        documents = read_documents(resolve(path, root))
-        found.extend(documents * times)
+        file = resolve(path, root)
+        types = listed.get(_folder_of(file))
+        documents = read_documents(file, split=_split(recipe, dev) if types else None)
+        found.extend([replace(document, types=tuple(types)) if types else document for document in documents] * times)
         counts[source] = len(documents)
 
     def to_example(document: json_readers.Document, rng: random.Random) -> tuple[str, str]:
-        return json_generation.Question(document.text).prompt(), json_generation.answer(document.entities)
+        return json_generation.training_example(document.text, document.entities, document.types, rng)
 
     return found, to_example, {"languages": sorted({document.language for document in found}), "texts": counts}
+
+
+def _inventories(recipe: TaskRecipe, root: Path | None) -> dict[str, list[str]]:
+    """By folder the slots of all commands that a recipe names, so that dev prompts list what training prompts do."""
+    names: dict[str, set[str]] = {}
+    for file in {resolve(split_times(source)[0], root) for source in [*recipe.data, *recipe.dev]}:
+        if recipe.task == slot_filling.NAME or json_readers.holds_commands(file):
+            names.setdefault(_folder_of(file), set()).update(slot_filling.inventory_of(read_commands(file)))
+    return {folder: sorted(found) for folder, found in names.items()}
+
+
+def _folder_of(file: Path | str) -> str:
+    return str(file if hub_data.is_hub(file) or Path(file).is_dir() else Path(file).parent)
+
+
+def _split(recipe: TaskRecipe, dev: bool) -> str | None:
+    return ("dev" if dev else "train") if recipe.split else None
 
 
 def _translations(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 
 from midalign_demo import published, tasks
+from midalign_demo.commandline import comma_list
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.files import read_text
 from midalign_demo.questions import parse_schema, question_of
-from midalign_demo.tasks import slot_filling
+from midalign_demo.tasks import json_generation, slot_filling
 from midalign_demo.tasks.question import Question
 
 
@@ -20,9 +21,11 @@ def add(commands) -> None:
     parser.add_argument("--language", type=options.language, help="language of the text, such as de")
     options.add_variants(parser, "base", "task", "merged", "joint")
     options.add_question(parser)
-    parser.add_argument(
-        "--schema", metavar="FILE", help="json: JSON Schema that answers should fit; default: named entities"
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--types", type=comma_list, help="json: types to look for, such as date,place; default: named entities"
     )
+    asked.add_argument("--schema", metavar="FILE", help="json: JSON Schema that answers should fit")
     parser.add_argument(
         "--published", choices=tuple(published.ALL),
         help="the adapters of the paper's authors, with their base, prompts and template",
@@ -65,7 +68,11 @@ def _take_published(arguments: argparse.Namespace) -> None:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    schema = None if arguments.schema is None else parse_schema(read_text(arguments.schema), arguments.schema)
+    if arguments.types is not None and arguments.task != json_generation.NAME:
+        raise InputError(f"types: given, but the task is {arguments.task}; they belong to {json_generation.NAME}")
+    schema = None if arguments.types is None else json_generation.entity_schema(arguments.types)
+    if arguments.schema is not None:
+        schema = parse_schema(read_text(arguments.schema), arguments.schema)
     question = question_of(
         arguments.task, arguments.text, language=arguments.language, target=arguments.target, slots=arguments.slots,
         schema=schema,

@@ -6,12 +6,14 @@ Named entities, in the form of Universal NER (Mayhew et al. 2024), are the usual
     Text: Kofi Annan opened the office in Nairobi.
     JSON: {"Results": [{"TypeName": "PER", "Text": "Kofi Annan"}, {"TypeName": "LOC", "Text": "Nairobi"}]}
 
-Any other JSON Schema can be asked for; then it stands in the prompt in the place of the types.
+Other types can be asked for in the same form, such as the slots of a voice command. So can any other JSON Schema; then
+it stands in the prompt in the place of the types.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,17 +52,18 @@ class Entity:
 
 @dataclass(frozen=True)
 class Question:
-    """A text, and the JSON Schema that the answer should fit; None: named entities."""
+    """A text, and what is to be found in it: words of some types, or whatever fits a JSON Schema."""
 
     text: str
     language: str | None = None
-    schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    types: tuple[str, ...] = ENTITY_TYPES
+    schema: Mapping[str, Any] | None = field(default=None, hash=False)  # in the place of the types
     task: ClassVar[str] = NAME
     held: ClassVar[bool] = True
     target: ClassVar[None] = None
 
     def prompt(self) -> str:
-        asked = f"Types: {', '.join(ENTITY_TYPES)}" if self.schema is None else f"Schema: {json.dumps(self.schema)}"
+        asked = f"Types: {', '.join(self.types)}" if self.schema is None else f"Schema: {json.dumps(self.schema)}"
         return f"{asked}\nText: {' '.join(self.text.split())}\nJSON:"
 
     def prompt_with_examples(self) -> str:
@@ -72,11 +75,11 @@ class Question:
 
     def wanted(self) -> Mapping[str, Any]:
         """The schema that the answer should fit."""
-        return entity_schema() if self.schema is None else self.schema
+        return entity_schema(self.types) if self.schema is None else self.schema
 
     def grammar(self) -> str:
         if self.schema is None:
-            return _entity_grammar(self.text)
+            return _entity_grammar(self.text, self.types)
         # One line, spaced as `json.dumps` does, since answers end at a line break.
         style = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
         return f'start: " " document\ndocument: %json {json.dumps({**self.schema, "x-guidance": style})}'
@@ -92,11 +95,11 @@ class Question:
         return 64 + 4 * text_tokens
 
 
-def entity_schema() -> dict[str, Any]:
-    """JSON Schema of Universal NER's form."""
+def entity_schema(types: Sequence[str] = ENTITY_TYPES) -> dict[str, Any]:
+    """JSON Schema of Universal NER's form, with types of any names."""
     entity = {
         "type": "object",
-        "properties": {"TypeName": {"enum": list(ENTITY_TYPES)}, "Text": {"type": "string", "minLength": 1}},
+        "properties": {"TypeName": {"enum": list(types)}, "Text": {"type": "string", "minLength": 1}},
         "required": ["TypeName", "Text"],
         "additionalProperties": False,
     }
@@ -108,9 +111,19 @@ def entity_schema() -> dict[str, Any]:
     }
 
 
-def _entity_grammar(text: str) -> str:
+def types_of(schema: Any) -> list[str] | None:
+    """The types that a schema of Universal NER's form names; None for other schemas."""
+    try:
+        types = schema["properties"]["Results"]["items"]["properties"]["TypeName"]["enum"]
+    except (KeyError, TypeError):
+        return None
+    named = isinstance(types, list) and all(isinstance(name, str) for name in types)
+    return types if named and schema == entity_schema(types) else None
+
+
+def _entity_grammar(text: str, types: Sequence[str]) -> str:
     """The entity schema, with texts that are words of the text, and no more of them than it could hold."""
-    kinds = " | ".join(f'"\\"{kind}\\""' for kind in ENTITY_TYPES)
+    kinds = " | ".join(json.dumps(json.dumps(kind, ensure_ascii=False), ensure_ascii=False) for kind in types)
     return "\n".join(
         [
             r'start: " {\"Results\": [" (entity (", " entity){0,' + str(_MOST_ENTITIES - 1) + r'})? "]}"',
@@ -134,6 +147,22 @@ def check_schema(schema: Any) -> Mapping[str, Any]:
     except jsonschema.SchemaError as error:
         raise InputError(f"schema: {error.message} at {error.json_path}") from error
     return schema
+
+
+def training_example(
+    text: str, entities: Sequence[Entity], types: Sequence[str], rng: random.Random
+) -> tuple[str, str]:
+    """A prompt and its answer.
+
+    Named entities are always asked for in the same words. Of other types some are drawn anew each time: those of the
+    text among a few others, in any order, so that the list has to be read.
+    """
+    if tuple(types) != ENTITY_TYPES and rng.random() >= 1 / 3:
+        present = sorted({entity.type for entity in entities})
+        others = [name for name in types if name not in present]
+        types = present + rng.sample(others, min(len(others), rng.randint(1, 8)))
+        rng.shuffle(types)
+    return Question(text, types=tuple(types)).prompt(), answer(entities)
 
 
 def answer(entities: Sequence[Entity]) -> str:

@@ -1,4 +1,7 @@
-"""Texts with named entities from files: Universal NER's `.iob2`, and JSONL with `{"text", "lang", "json"}`."""
+"""Texts with entities from files: Universal NER's `.iob2`, and JSONL with `{"text", "lang", "json"}`.
+
+Labelled commands (see `midalign_demo.tasks.slot_readers`) are such texts as well: their slots are the types asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ from pathlib import Path
 from midalign_demo import languages
 from midalign_demo.errors import InputError
 from midalign_demo.files import files_in, read_jsonl, read_lines
+from midalign_demo.tasks import slot_filling, slot_readers
 from midalign_demo.tasks.json_generation import ENTITY_TYPES, Entity, entities_of
+
+_SUFFIXES = (".iob2", ".jsonl", ".conll")
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text with its gold entities, in the order of the text."""
+    """A text with its gold entities, in the order of the text, and the types that are asked for."""
 
     language: str
     text: str
     entities: tuple[Entity, ...]
+    types: tuple[str, ...] = ENTITY_TYPES
 
 
 def read(path: str | Path, *, language: str | None = None) -> list[Document]:
@@ -42,14 +49,44 @@ def read(path: str | Path, *, language: str | None = None) -> list[Document]:
     return documents
 
 
-def read_folder_or_file(path: str | Path, *, language: str | None = None) -> list[Document]:
-    """All texts of a file, or of every `.iob2` and `.jsonl` in a folder.
+def read_folder_or_file(path: str | Path, *, language: str | None = None, split: str | None = None) -> list[Document]:
+    """All texts of a file, or of every file with texts or commands in a folder.
+
+    The types asked for with commands are the slots of all of them.
+
+    Args:
+        split: of commands only this part, see `midalign_demo.tasks.slot_readers.split_of`.
 
     Raises:
-        InputError: see `read`; or a folder without such a file.
+        InputError: see `read`; a folder without such a file, or a split of texts that are no commands.
     """
-    found = files_in(path, (".iob2", ".jsonl"), "json")
-    return [document for file in found for document in read(file, language=language)]
+    found = files_in(path, _SUFFIXES, "json")
+    commands = [file for file in found if holds_commands(file)]
+    if split is not None and len(commands) < len(found):
+        raise InputError(f"split: {path} has texts that are not in parts, only commands are")
+    documents = [document for file in found if file not in commands for document in read(file, language=language)]
+    if commands:
+        asked = [command for file in commands for command in slot_readers.read(file, language=language)]
+        types = tuple(slot_filling.inventory_of(asked))
+        kept = asked if split is None else slot_readers.of_split(asked, split, path)
+        documents += [_document(command, types) for command in kept]
+    return documents
+
+
+def holds_commands(path: str | Path) -> bool:
+    """Whether a file, or the first of a folder's files, is one of labelled commands."""
+    path = Path(path)
+    if path.is_dir():
+        path = next((file for file in sorted(path.iterdir()) if file.suffix in _SUFFIXES), path)
+    if path.suffix != ".jsonl" or not path.is_file():
+        return path.suffix == ".conll"
+    first = next(read_jsonl(path), None)
+    return first is not None and "utt" in first[1]
+
+
+def _document(command: slot_filling.Command, types: tuple[str, ...]) -> Document:
+    entities = tuple(Entity(slot.name, slot.value) for slot in command.slots)
+    return Document(command.language, command.text, entities, types)
 
 
 def _tag_of(path: Path) -> str:

@@ -238,22 +238,25 @@ def inventory_of(commands: Iterable[Command]) -> list[str]:
     return sorted({slot.name for command in commands for slot in command.slots})
 
 
-def check_inventory(names: Sequence[str]) -> list[str]:
+def check_inventory(names: Sequence[str], what: str = "slots") -> list[str]:
     """The names, stripped.
+
+    Args:
+        what: they are, for the messages.
 
     Raises:
         InputError: none, one twice, or one that the answer's form could not hold.
     """
     names = [name.strip() for name in names if name.strip()]
     if not names:
-        raise InputError("slots: none given; name at least one, such as datetime")
+        raise InputError(f"{what}: none given; name at least one, such as datetime")
     for name in names:
         if re.search(r"[,:;\n]", name) or len(name) > 60:
             raise InputError(
-                f"slots: {name!r} is not a slot name: no comma, colon, semicolon or line break, 60 characters at most"
+                f"{what}: {name!r} is not a name: no comma, colon, semicolon or line break, 60 characters at most"
             )
         if names.count(name) > 1:
-            raise InputError(f"slots: {name!r} is given twice")
+            raise InputError(f"{what}: {name!r} is given twice")
     return names
 
 

@@ -47,7 +47,7 @@ def read(path: str | Path, *, language: str | None = None, split: str | None = N
         raise InputError(f"slot filling: {str(path)!r} is neither a .jsonl nor a .conll file")
     if not commands:
         raise InputError(f"slot filling: {path} holds no command")
-    return commands if split is None else _of_split(commands, split, path)
+    return commands if split is None else of_split(commands, split, path)
 
 
 def read_folder_or_file(path: str | Path, *, language: str | None = None, split: str | None = None) -> list[Command]:
@@ -58,10 +58,15 @@ def read_folder_or_file(path: str | Path, *, language: str | None = None, split:
     """
     found = files_in(path, (".jsonl", ".conll"), "slot filling")
     commands = [command for file in found for command in read(file, language=language)]
-    return commands if split is None else _of_split(commands, split, path)
+    return commands if split is None else of_split(commands, split, path)
 
 
-def _of_split(commands: list[Command], split: str, path: str | Path) -> list[Command]:
+def of_split(commands: list[Command], split: str, path: str | Path) -> list[Command]:
+    """The commands of a part of the data.
+
+    Raises:
+        InputError: no such part, or no command in it.
+    """
     if split not in SPLITS:
         raise InputError(f"split: {split!r} is not one of {', '.join(SPLITS)}")
     kept = [command for command in commands if split_of(command.id) == split]

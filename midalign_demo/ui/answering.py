@@ -71,7 +71,7 @@ def asked(
 
 def names_of(question: Question) -> Sequence[str]:
     """The names that an answer may mark in the text."""
-    return question.inventory if isinstance(question, slot_filling.Question) else json_generation.ENTITY_TYPES
+    return question.inventory if isinstance(question, slot_filling.Question) else getattr(question, "types", ())
 
 
 def labelled(question: Question, reference: str, brought: Example | None) -> Example | None:
@@ -93,7 +93,8 @@ def labelled(question: Question, reference: str, brought: Example | None) -> Exa
         return None
     if question.task == slot_filling.NAME:
         return unseen.with_slots(brought, question.inventory)
-    return brought if question.schema is None else None  # entities are no answer to another schema
+    # Entities are no answer to another schema, nor to other types.
+    return brought if question == brought.question else None
 
 
 class Answering:

@@ -1,11 +1,20 @@
 import json
+import random
 
 import numpy as np
 import pytest
 
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation
-from midalign_demo.tasks.json_generation import Entity, Question, check_schema, entities_of, scores, statistics
+from midalign_demo.tasks.json_generation import (
+    ENTITY_TYPES,
+    Entity,
+    Question,
+    check_schema,
+    entities_of,
+    scores,
+    statistics,
+)
 
 ANN, ROME = Entity("PER", "Ann"), Entity("LOC", "Rome")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -80,3 +89,33 @@ def test_scores_by_hand():
     assert found["f1"] == pytest.approx(4 / 9)
     nothing = scores(np.array(statistics(question, (), json_generation.answer([]))))
     assert nothing["f1"] == nothing["valid"] == 1
+
+
+def test_other_types_are_asked_for_in_the_same_form():
+    question = Question("wake me at seven", types=("datetime", 'say "when"'))
+    assert question.prompt() == 'Types: datetime, say "when"\nText: wake me at seven\nJSON:'
+    answer = json_generation.answer([Entity('say "when"', "at seven")])
+    assert question.read(answer)[1] is True
+    assert question.read(json_generation.answer([ANN]))[1] is False
+    assert r'KIND: "\"datetime\"" | "\"say \\\"when\\\"\""' in question.grammar()
+
+
+def test_a_schema_of_that_form_is_told_by_its_types():
+    schema = json_generation.entity_schema(["a", "b"])
+    assert json_generation.types_of(schema) == ["a", "b"]
+    assert json_generation.types_of({**schema, "title": "x"}) is None
+    for other in (SCHEMA, [], None, json_generation.entity_schema([1])):
+        assert json_generation.types_of(other) is None
+
+
+def test_training_asks_for_named_entities_in_the_same_words_and_draws_other_types():
+    rng = random.Random(1)
+    prompt, answer = json_generation.training_example("Ann is in Rome", (ANN, ROME), ENTITY_TYPES, rng)
+    assert prompt == Question("Ann is in Rome").prompt()
+    assert answer == json_generation.answer([ANN, ROME])
+    types = tuple("abcdefghijkl")
+    prompts = [json_generation.training_example("x y", (Entity("c", "y"),), types, rng)[0] for _ in range(60)]
+    asked = [prompt.split("\n")[0].removeprefix("Types: ").split(", ") for prompt in prompts]
+    assert all("c" in names and set(names) <= set(types) and len(set(names)) == len(names) for names in asked)
+    assert 8 < sum(len(names) == len(types) for names in asked) < 35  # a third of the time all of them
+    assert len({names[0] for names in asked}) > 4

@@ -2,7 +2,8 @@ import pytest
 
 from midalign_demo.errors import InputError
 from midalign_demo.tasks.json_generation import Entity
-from midalign_demo.tasks.json_readers import read, read_folder_or_file
+from midalign_demo.tasks.json_readers import holds_commands, read, read_folder_or_file
+from midalign_demo.tasks.slot_readers import split_of
 
 IOB2 = """# sent_id = 1
 # text = Kofi Annan's office, in New York City.
@@ -84,6 +85,48 @@ def test_a_folder_is_read_whole(write, tmp_path):
     write("de_b.iob2", IOB2)
     write("notes.txt", "no data")
     assert [document.language for document in read_folder_or_file(tmp_path)] == ["de"] * 3 + ["en"] * 3
-    with pytest.raises(InputError, match="holds no .iob2 or .jsonl file"):
+    with pytest.raises(InputError, match="holds no .iob2, .jsonl or .conll file"):
         (tmp_path / "empty").mkdir()
         read_folder_or_file(tmp_path / "empty")
+
+
+COMMANDS = """# id = 1/en
+# text = wake me at seven in Rome
+1\twake\talarm\tO
+2\tme\talarm\tO
+3\tat\talarm\tB-datetime
+4\tseven\talarm\tI-datetime
+5\tin\talarm\tO
+6\tRome\talarm\tB-location
+"""
+
+
+def test_commands_are_texts_whose_types_are_their_slots(write, tmp_path):
+    path = write("en.conll", COMMANDS)
+    record = '{"id": "2/de", "lang": "de", "utt": "Spiel Abba", "slots": [{"slot": "artist", "values": ["Abba"]}]}'
+    write("de.jsonl", record + "\n")
+    (alone,) = read_folder_or_file(path)
+    assert alone.entities == (Entity("datetime", "at seven"), Entity("location", "Rome"))
+    assert alone.types == ("datetime", "location")
+    german, english = read_folder_or_file(tmp_path)
+    assert german.entities == (Entity("artist", "Abba"),)
+    assert german.types == english.types == ("artist", "datetime", "location")
+
+
+def test_only_commands_are_in_parts(write):
+    path = write("en.conll", COMMANDS)
+    part = split_of("1/en")
+    assert len(read_folder_or_file(path, split=part)) == 1
+    with pytest.raises(InputError, match="holds no command of the"):
+        read_folder_or_file(path, split="dev" if part != "dev" else "test")
+    with pytest.raises(InputError, match="has texts that are not in parts"):
+        read_folder_or_file(write("en_a.iob2", IOB2), split="train")
+
+
+def test_what_holds_commands_is_told_by_its_first_file(write, tmp_path):
+    assert not holds_commands(tmp_path / "none")
+    assert not holds_commands(write("x.jsonl", '{"text": "a", "json": {}}'))
+    assert not holds_commands(write("en_a.iob2", IOB2))
+    assert not holds_commands(tmp_path)  # en_a.iob2
+    assert holds_commands(write("de.jsonl", '{"utt": "a"}'))
+    assert holds_commands(tmp_path)

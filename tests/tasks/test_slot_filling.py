@@ -212,7 +212,7 @@ def test_check_inventory_strips_names():
     ("names", "expected"),
     [
         ([], "none given"), ([" "], "none given"), (["a", "b", "a "], "'a' is given twice"), (["a:b"], "'a:b' is not"),
-        (["a;b"], "'a;b' is not"), (["a,b"], "'a,b' is not"), (["a\nb"], "is not a slot name"), (["x" * 61], "60 char"),
+        (["a;b"], "'a;b' is not"), (["a,b"], "'a,b' is not"), (["a\nb"], "is not a name"), (["x" * 61], "60 char"),
     ],
 )  # fmt: skip
 def test_check_inventory_refuses_what_an_answer_could_not_hold(names, expected):

@@ -89,6 +89,23 @@ def test_entities_are_answered_in_json(tmp_path):
         ]  # fmt: skip
 
 
+def test_commands_are_texts_for_json_as_well(tmp_path):
+    (tmp_path / "en_x.iob2").write_text("1\tAnn\tB-PER\n\n" * 9, encoding="utf-8")
+    (tmp_path / "slots").mkdir()
+    for name, slot in (("en", "place"), ("de", "ort")):
+        records = [
+            {"id": f"{n}", "lang": name, "utt": f"word{n} there", "slots": [{"slot": slot, "values": ["there"]}]}
+            for n in range(60)
+        ]
+        (tmp_path / "slots" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    sources = ["en_x.iob2", "slots/en.jsonl", "slots/de.jsonl"]
+    batches, summary = task_batches(TaskRecipe(task="json", data=sources, rows=4), tmp_path)
+    assert summary["languages"] == ["de", "en"]
+    assert 30 < summary["texts"]["slots/en.jsonl"] < 60  # the part that is trained on
+    listed = {prompt.split("\n")[0] for batch in batches for prompt in batch["prompts"]}
+    assert {"Types: PER, LOC, ORG", "Types: ort, place"} <= listed
+
+
 def test_translations_go_into_english_half_of_the_time(parallel_folder):
     recipe = TaskRecipe(task="translation", data=[f"{parallel_folder}:1-20"], rows=4)
     batches, summary = task_batches(recipe, None)
