@@ -32,6 +32,11 @@ def test_rooms_and_devices_are_ours_or_the_users():
     assert {value for command in own for slot, value in command.slots if slot == "area"} == {"observatory"}
 
 
+def test_the_lists_of_all_languages_have_the_same_things():
+    lengths = {tag: {name: len(words) for name, words in lists.items()} for tag, lists in default_lists().items()}
+    assert all(found == lengths["en"] for found in lengths.values())
+
+
 def test_lists_are_not_called_by_the_names_of_devices():
     named = [c for c in sample_commands("en", 600, lists={"name/todo": ["chores"]}) if c.intent == "HassListAddItem"]
     assert named
