@@ -189,7 +189,7 @@ def _tidy(text: str) -> str:
 
 
 def default_lists() -> dict[str, dict[str, list[str]]]:
-    """Our own words for rooms, floors, devices and things to buy, by language; the n-th means the same in all of them."""
+    """Our own words for rooms, floors, devices and things to buy, by language; the n-th means the same in all."""
     return json.loads((files("train") / "home_assistant_lists.json").read_text(encoding="utf-8"))
 
 
