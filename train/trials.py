@@ -65,8 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _row(study: str, trial: Trial, arguments: argparse.Namespace) -> dict:
-    """A trial's scores: the mean over seeds, and each seed's. What is not trained has no seed but the first."""
-    seeds = arguments.seeds if trial.kind else arguments.seeds[:1]
+    """A trial's scores: the mean over seeds, and each seed's."""
+    seeds = arguments.seeds if trial.kind and not trial.once else arguments.seeds[:1]
     found = [_measured(study, trial, seed, arguments) for seed in seeds]
     scores = {
         column: {"mean": float(np.mean(values)), "seeds": values}
