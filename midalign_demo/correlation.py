@@ -39,6 +39,12 @@ def layer_of(table: ResultTable) -> int:
     return max(under, key=lambda layer: under[layer]["all"])
 
 
+def closeness(table: ResultTable, variant: str = _BEFORE) -> dict[str, float]:
+    """Each language's retrieval accuracy with English under a variant, at the layer of `layer_of`."""
+    found = tables.pairs(table, variant, layer_of(table))
+    return {next(tag for tag in pair if tag != "en"): value for pair, value in found.items() if "en" in pair}
+
+
 def correlations(retrieval: ResultTable, others: Iterable[ResultTable]) -> list[Correlation]:
     """For each task's table, those of its variants and of their gains over `task`.
 
@@ -46,12 +52,7 @@ def correlations(retrieval: ResultTable, others: Iterable[ResultTable]) -> list[
         retrieval: a table with English under `base` and `align`.
         others: tables of tasks; one with fewer than five languages without task data in `retrieval` is left out.
     """
-    layer = layer_of(retrieval)
-    pairs = {variant: tables.pairs(retrieval, variant, layer) for variant in (_BEFORE, _AFTER)}
-    near = {
-        variant: {next(tag for tag in pair if tag != "en"): value for pair, value in of.items() if "en" in pair}
-        for variant, of in pairs.items()
-    }
+    near = {variant: closeness(retrieval, variant) for variant in (_BEFORE, _AFTER)}
     made = []
     for table in others:
         rows = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from midalign_demo import languages, tables, tasks
-from midalign_demo.correlation import correlations, layer_of
+from midalign_demo.correlation import closeness, correlations, layer_of
 from midalign_demo.files import replacing
 from midalign_demo.provenance import GROUPS
 from midalign_demo.tables import RETRIEVAL, ResultTable, Score
@@ -24,9 +24,11 @@ trained or tuned on any text scored here. What it all means: [method.md](method.
 
 Languages are *supervised* (in the adapters' task data), *aligned* (only in their parallel text) or *transfer* (in
 neither). Intervals are 95 %: of single languages Wilson's for retrieval and from the bootstrap for tasks, of means over
-languages from those (the languages taken as given, their errors as independent)."""
+languages from those (the languages taken as given, their errors as independent). How well the base knows a language
+is told by its retrieval accuracy with English where that was measured, in the table of most languages."""
 
 _LATIN = "Latn"
+_WELL = 0.5  # retrieval accuracy with English from which the base counts as knowing a language
 
 
 def page(found: Iterable[ResultTable], studies: Iterable[Mapping] = ()) -> str:
@@ -36,17 +38,19 @@ def page(found: Iterable[ResultTable], studies: Iterable[Mapping] = ()) -> str:
         studies: what `midalign-train trials` wrote.
     """
     parts, found = [_HEAD], list(found)
+    widest = max((table for table in found if table.task == RETRIEVAL), key=lambda of: len(of.languages), default=None)
+    known = closeness(widest) if widest else {}
     for table in found:
-        body = _retrieval(table) if table.task == RETRIEVAL else _task(table)
+        body = _retrieval(table, known) if table.task == RETRIEVAL else _task(table, known)
         parts += [f"## {table.title}", f"{table.data['name']} ({table.data['licence']}): {table.data['text']}.", *body]
         parts.append(f"```bash\n{table.command}\n```")
-    parts += _correlations(found)
+    parts += _correlations(found, widest) if widest else []
     for study in studies:
         parts += _study(study)
     return "\n\n".join(parts) + "\n"
 
 
-def _retrieval(table: ResultTable) -> list[str]:
+def _retrieval(table: ResultTable, known: Mapping[str, float]) -> list[str]:
     layers = tables.by_layer(table, table.rows())
     best = {variant: max(of, key=lambda layer: of[layer]["all"]) for variant, of in layers.items()}
     header = ["layer", *(f"{variant}, {kind}" for variant in table.variants for kind in ("en-x", "all"))]
@@ -62,7 +66,7 @@ def _retrieval(table: ResultTable) -> list[str]:
         parts += [f"Other scores at layer {layer}:", _markdown(["score", *header[1:]], others)]
     scores = tables.with_english(table, layer)
     if scores:
-        parts += [f"Pairs with English at layer {layer}:", _groups(table, scores, digits=3)]
+        parts += [f"Pairs with English at layer {layer}:", _groups(table, scores, known, digits=3)]
         parts.append(_by_language(table, scores, digits=3))
     return parts
 
@@ -76,13 +80,13 @@ def _other_scores(table: ResultTable, layer: int) -> list[list[str]]:
     ]
 
 
-def _task(table: ResultTable) -> list[str]:
+def _task(table: ResultTable, known: Mapping[str, float]) -> list[str]:
     parts = []
     main = tasks.MODULES[table.task].MAIN_METRIC
     compared = tasks.MODULES[table.task].COMPARED
     for metric in dict.fromkeys([main, *compared]):
         scores = tables.scores(table, metric)
-        parts += [f"Mean {metric} over languages:", _groups(table, scores, digits=tables.digits(metric))]
+        parts += [f"Mean {metric} over languages:", _groups(table, scores, known, digits=tables.digits(metric))]
     parts += _differences(table)
     parts.append(f"{main} by language:")
     parts.append(_by_language(table, tables.scores(table, main), digits=tables.digits(main)))
@@ -123,12 +127,8 @@ def _relation(table: ResultTable) -> list[str]:
     ]
 
 
-def _correlations(found: Sequence[ResultTable]) -> list[str]:
+def _correlations(found: Sequence[ResultTable], widest: ResultTable) -> list[str]:
     """How scores over all tables go with retrieval in the one of most languages."""
-    retrieval = [table for table in found if table.task == RETRIEVAL]
-    if not retrieval:
-        return []
-    widest = max(retrieval, key=lambda table: len(table.languages))
     rows = [
         [one.title, one.of, str(one.found["n"]), *(_correlation(one.found, name) for name in ("pearson", "spearman"))]
         for one in correlations(widest, found)
@@ -176,13 +176,32 @@ def _seeds(values: Sequence[float], sign: str = "") -> str:
     return mean if n == 1 else f"{mean} ± {stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n):.3f}"
 
 
-def _groups(table: ResultTable, scores: Sequence[Score], *, digits: int) -> str:
-    """Means over kinds of languages: how they were trained on, in which script, how well the base knows them."""
+def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, float], *, digits: int) -> str:
+    """Means over kinds of languages: how they were trained on, in which script, how well the base knows them.
+
+    Args:
+        known: by language the base's retrieval accuracy with English.
+    """
+
+    def is_other(row: str) -> bool:
+        return table.group(row) != "supervised"
+
+    def strength(row: str) -> float | None:
+        return known.get(table.language(row))
+
     kinds: dict[str, Callable[[str], bool]] = {"all": lambda row: True}
     kinds |= {group: lambda row, group=group: table.group(row) == group for group in GROUPS}
-    kinds["not supervised"] = lambda row: table.group(row) != "supervised"
-    kinds["not supervised, Latin script"] = lambda row: table.group(row) != "supervised" and _is_latin(table, row)
-    kinds["not supervised, other scripts"] = lambda row: table.group(row) != "supervised" and not _is_latin(table, row)
+    kinds |= {
+        "not supervised": is_other,
+        "not supervised, Latin script": lambda row: is_other(row) and _is_latin(table, row),
+        "not supervised, other scripts": lambda row: is_other(row) and not _is_latin(table, row),
+        f"not supervised, retrieval of the base {_WELL} or more": lambda row: (
+            is_other(row) and strength(row) is not None and strength(row) >= _WELL
+        ),
+        f"not supervised, retrieval of the base below {_WELL}": lambda row: (
+            is_other(row) and strength(row) is not None and strength(row) < _WELL
+        ),
+    }
     rows = []
     for kind, takes in kinds.items():
         kept = [score for score in scores if score.row is not None and takes(score.row)]
