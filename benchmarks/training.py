@@ -14,7 +14,7 @@ from midalign_demo.bases import Base, decoder_view
 from midalign_demo.middle import tokenize
 from midalign_demo.sentences import own_sentences
 from midalign_demo.tasks.slot_filling import Question, Slot, answer
-from train.objectives import contrastive_loss, embed_for_training, task_loss
+from train.objectives import answer_loss, contrastive_loss, embed_for_training
 from train.recipe import PROJECTIONS
 
 LANGUAGES = ("de", "ru", "zh", "ar", "hi", "sw", "th", "cy", "am", "fr")
@@ -100,7 +100,7 @@ def _task() -> Sides:
     answers = [[*base.encode(answer(slots)), base.tokenizer.eos_token_id] for _, slots in examples]
 
     def ours() -> tuple[float, torch.Tensor]:
-        loss = task_loss(base, prompts, answers)
+        loss = answer_loss(base, prompts, answers) / sum(map(len, answers))
         loss.backward()
         return loss.item(), _gradients(model)
 

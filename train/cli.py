@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 
     def command() -> None:
         summary = _train(kind, build(KINDS[kind], recipe_name, arguments), output, resume=resume)
+        if summary is None:
+            return
         if as_json:
             print(json.dumps(summary))
         else:
@@ -63,12 +66,15 @@ def _parser() -> Parser:
     return parser
 
 
-def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
+def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict | None:
+    """Train and save; what is printed of it, in the first of several processes."""
+    from train import processes
     from train.card import card
     from train.runs import prepare_run  # torch and transformers take seconds to import
     from train.trainer import average_with, run, save_adapter
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    first = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s", stream=sys.stderr)
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     before = provenance.record_of(recipe.init) if recipe.init is not None else None
@@ -77,6 +83,9 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict:
         result = run(
             prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
         )
+    processes.end()
+    if not first:
+        return None
     if prepared.recipe.average:
         average_with(prepared.model, prepared.before, prepared.recipe.average)
     # Where the data lay on this machine is nobody's business.

@@ -1,10 +1,10 @@
-"""The two training objectives: the contrastive alignment loss and the task loss; for tokens see `train.tokens`."""
+"""The two training objectives: the contrastive alignment loss and the task's; for tokens see `train.tokens`."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -17,7 +17,6 @@ from midalign_demo.middle import batches_by_length, hidden_states, mean_pool, pa
 # Tokens, padding included, of one forward. The rows of a batch go through in groups of similar length, so that a
 # long one does not pad the others; the loss still spans the whole batch.
 FORWARD_TOKENS = 1024
-_DRIFT_GROUPS = 3  # the drift is measured on every third group: it costs a forward more
 
 
 def contrastive_loss(
@@ -98,20 +97,40 @@ def drop_tokens(
 
 
 @dataclass(frozen=True)
+class Drift:
+    """What the drift is made of: sums over tokens, to which those of other sentences can be added.
+
+    Attributes:
+        moved: squared distances between the tokens' states with and without the adapter, a scalar with gradient.
+        sums: how many tokens, the squared lengths of their states without the adapter, and these states themselves
+            (2 + width,).
+    """
+
+    moved: torch.Tensor
+    sums: torch.Tensor
+
+    def relative(self) -> torch.Tensor:
+        """How far the adapter moves the tokens' states: the mean squared distance over the states' variance without it.
+
+        A scalar. 0 is an adapter that does nothing, 1 one that moves tokens as far as they lie apart.
+        """
+        tokens, squares, states = self.sums[0], self.sums[1], self.sums[2:]
+        return self.moved / (squares - states.square().sum() / tokens).float()
+
+
+@dataclass(frozen=True)
 class Embedded:
     """Sentences as training sees them, with gradient, in float32.
 
     Attributes:
         pooled: mean over each sentence's tokens (n, width).
         tokens: for each sentence the states of its tokens (length, width), BOS only if it is pooled.
-        drift: how far the adapter moves the tokens' states, a scalar: the mean squared distance between each token's
-            states with and without the adapter, over the states' variance without it. 0 is an adapter that does
-            nothing, 1 one that moves tokens as far as they lie apart. 0 if it was not asked for.
+        drift: of the sentences that it is measured on.
     """
 
     pooled: torch.Tensor
     tokens: list[torch.Tensor]
-    drift: torch.Tensor
+    drift: Drift
 
 
 def embed_for_training(
@@ -122,43 +141,50 @@ def embed_for_training(
     *,
     include_bos: bool = False,
     unadapted: Callable[[], AbstractContextManager] | None = None,
+    measured: Collection[int] = (),
 ) -> Embedded:
     """Embeddings of n sentences with gradient.
 
     Args:
         view: the decoder up to `layer`, from `decoder_view`.
-        unadapted: makes a context in which the model computes without the adapter; if given, the drift is measured,
-            on about a third of the sentences, of all lengths.
+        unadapted: makes a context in which the model computes without the adapter; needed to measure the drift.
+        measured: the sentences whose drift is measured, which costs a forward more.
     """
     order: list[int] = []
     pooled, tokens = [], []
-    moved, variance = torch.zeros((), device=base.device), torch.zeros((), device=base.device)
-    for number, rows in enumerate(batches_by_length([len(ids) for ids in token_ids], FORWARD_TOKENS)):
+    moved = torch.zeros((), device=base.device)
+    # In float64: a variance is the difference of two sums that are much larger.
+    sums = torch.zeros(2 + view.config.hidden_size, device=base.device, dtype=torch.float64)
+    for rows in batches_by_length([len(ids) for ids in token_ids], FORWARD_TOKENS):
         inputs, attention, mask = pad([token_ids[row] for row in rows], base, include_bos=include_bos)
         [(_, states)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
-        kept = mask.bool()
-        if unadapted is not None and number % _DRIFT_GROUPS == 0:
+        own = states[mask.bool()].float().split(mask.sum(dim=1).tolist())
+        chosen = [at for at, row in enumerate(rows) if row in measured]
+        if chosen:
             with torch.no_grad(), unadapted():
-                [(_, before)] = hidden_states(view, [layer], input_ids=inputs, attention_mask=attention)
-            before = before[kept].float()
-            moved = moved + (states[kept].float() - before).square().sum()
-            variance = variance + (before - before.mean(dim=0)).square().sum()
+                [(_, before)] = hidden_states(view, [layer], input_ids=inputs[chosen], attention_mask=attention[chosen])
+            before = before[mask[chosen].bool()].float()
+            moved = moved + (torch.cat([own[at] for at in chosen]) - before).square().sum()
+            of_each = before.double()
+            sums[0] += len(before)
+            sums[1] += of_each.square().sum()
+            sums[2:] += of_each.sum(dim=0)
         pooled.append(mean_pool(states, mask))
-        tokens.extend(states[kept].float().split(mask.sum(dim=1).tolist()))
+        tokens.extend(own)
         order.extend(rows)
     places = sorted(range(len(order)), key=order.__getitem__)
     return Embedded(
         pooled=torch.cat(pooled)[torch.tensor(places, device=base.device)],
         tokens=[tokens[place] for place in places],
-        drift=moved / variance if unadapted is not None else moved,
+        drift=Drift(moved, sums),
     )
 
 
-def task_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> torch.Tensor:
-    """Mean cross-entropy of the answers' tokens given their prompts.
+def answer_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[int]]) -> torch.Tensor:
+    """Cross-entropy of the answers' tokens given their prompts, summed up.
 
-    Equal to the causal LM's own loss with every prompt token masked, but logits are computed at answer tokens
-    only: over a vocabulary of 262,144 words they would otherwise cost more than the decoder.
+    Divided by the number of these tokens it is the causal LM's own loss with every prompt token masked, but logits are
+    computed at answer tokens only: over a vocabulary of 262,144 words they would otherwise cost more than the decoder.
 
     Args:
         prompts: token ids of each prompt, BOS included.
@@ -178,7 +204,7 @@ def task_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list[i
             predicts[at, len(prompts[row]) - 1 : len(rows[row]) - 1] = True
         targets = torch.tensor([token for row in group for token in answers[row]], device=base.device)
         total = total + functional.cross_entropy(logits(base, states[predicts]).float(), targets, reduction="sum")
-    return total / sum(len(answer) for answer in answers)
+    return total
 
 
 def logits(base: Base, states: torch.Tensor) -> torch.Tensor:

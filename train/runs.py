@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from transformers import set_seed
 from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
+from train import processes
 from train.data import JointSchedule
 from train.recipe import AlignmentOptions, AlignRecipe, JointRecipe, Recipe, TaskRecipe
 from train.sources import alignment_schedule, task_schedule
@@ -45,11 +45,15 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     Raises:
         InputError: something in the recipe or the data, or an output folder that holds another run.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError(f"WORLD_SIZE: {os.environ['WORLD_SIZE']} processes given; training runs in one")
+    processes.start()
+    number = processes.count()
+    for option in ("lines", "rows"):
+        if getattr(recipe, option, number) < number:
+            raise InputError(f"{option}: {getattr(recipe, option)} given; {number} processes need at least as many")
     if recipe.average and recipe.init is None:  # a recipe leaves it to the command to name the adapter
         raise InputError("average: there is no adapter to average with; name the one to start from as init")
-    _check_output(output, resume=resume)
+    with processes.one_after_another():  # which removes what is left of a checkpoint that was cut short
+        _check_output(output, resume=resume)
     if resume:
         recipe = _as_started(recipe, output)
     data_root = Path(recipe.data_root) if recipe.data_root else None
@@ -63,7 +67,13 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     config.base_model_name_or_path = embedded.HUB_ID if recipe.base == embedded.NAME else recipe.base
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     recipe.dtype = str(base.dtype).removeprefix("torch.")
-    _write_started(recipe, output)
+    if processes.rank() == 0:
+        _write_started(recipe, output)
+    if number > 1 and isinstance(recipe, AlignmentOptions):
+        report(
+            f"{number} processes share each micro-batch: {recipe.lines} lines, so each sentence has "
+            f"{recipe.lines - 1} negatives in a language"
+        )
     report(f"Training {trainable:,} LoRA weights in {base.dtype} on {base.device}")
     return PreparedRun(base, recipe, model, train_data, dev_data, summary, lora_weights(model))
 

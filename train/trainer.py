@@ -16,23 +16,26 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from torch.utils.data import Dataset, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
 from midalign_demo.middle import tokenize
+from train import processes
 from train.objectives import (
+    Drift,
+    answer_loss,
     centroid_distance,
     contrastive_loss,
     drop_tokens,
     embed_for_training,
-    task_loss,
 )
 from train.recipe import Recipe
 from train.tokens import token_contrast
 
 CHECKPOINTS = "checkpoints"
+_DRIFT_LINES = 3  # the drift is measured on every third line: it costs a forward more
 _COMPLETE = "midalign-complete"
 
 
@@ -52,7 +55,10 @@ class _Mean:
 
 
 class ObjectiveTrainer(Trainer):
-    """Trains whatever objective a micro-batch names. A dataset's item is a whole micro-batch, taken in order."""
+    """Trains whatever objective a micro-batch names. A dataset's item is a whole micro-batch, taken in order.
+
+    Where there are several processes, each computes its part of the micro-batch, see `train.processes`.
+    """
 
     def __init__(self, base: Base, recipe: Recipe, model: PeftModel, **kwargs):
         super().__init__(model=model, data_collator=lambda items: items[0], **kwargs)
@@ -65,6 +71,8 @@ class ObjectiveTrainer(Trainer):
         layer = getattr(recipe, "layer", None)
         self._layer = layer
         self._view = decoder_view(base.model, layer) if layer else None
+        # What the model is wrapped in for several processes has to see the forward that it gathers gradients of.
+        model.forward = self._loss
 
     def _unseen(self) -> dict[str, _Mean]:
         return {name: _Mean() for name in self._loss_of}
@@ -72,8 +80,15 @@ class ObjectiveTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
+    def get_train_dataloader(self) -> DataLoader:
+        """All micro-batches for every process: they share them out by rows."""
+        return DataLoader(self.train_dataset, sampler=self._get_train_sampler(), collate_fn=self.data_collator)
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The loss of one micro-batch, see `train.data` for its form."""
+        """The loss of one micro-batch, the same in all processes; see `train.data` for its form."""
+        return model(inputs)
+
+    def _loss(self, inputs: dict) -> torch.Tensor:
         parts = (
             {part: inputs[part] for part in ("task", "align")}
             if inputs["objective"] == "sum"
@@ -83,7 +98,7 @@ class ObjectiveTrainer(Trainer):
         for name, value in losses.items():
             self._seen[name].add(float(value.detach()))
         loss = sum(self._weights[name] * value for name, value in losses.items())
-        if model.training and not math.isfinite(loss.detach().item()):
+        if self.model.training and not math.isfinite(loss.detach().item()):
             raise InputError(
                 f"learning_rate: the loss is {loss.detach().item()} at step {self.state.global_step}; "
                 f"{self._recipe.learning_rate} is too high"
@@ -99,37 +114,51 @@ class ObjectiveTrainer(Trainer):
 
     def _alignment_loss(self, inputs: dict) -> torch.Tensor:
         recipe = self._recipe
-        sentences = [sentence for view in inputs["sentences"] for sentence in view]
-        token_ids = tokenize(self._base, sentences)
+        token_ids = tokenize(self._base, [sentence for view in inputs["sentences"] for sentence in view])
         if recipe.token_dropout and self.model.training:
             rng = random.Random(inputs["seed"])
             token_ids = drop_tokens(token_ids, recipe.token_dropout, rng, before=len(self._base.bos))
+        views, lines = len(inputs["sentences"]), len(inputs["sentences"][0])
+        own = processes.part(lines)
+        rows = [view * lines + line for view in range(views) for line in own]
+        measured = [at for at, row in enumerate(rows) if row % lines % _DRIFT_LINES == 0] if recipe.preserve else []
         embedded = embed_for_training(
-            self._view, self._layer, token_ids, self._base,
-            include_bos=recipe.include_bos, unadapted=self.model.disable_adapter if recipe.preserve else None,
+            self._view, self._layer, [token_ids[row] for row in rows], self._base,
+            include_bos=recipe.include_bos, unadapted=self.model.disable_adapter, measured=set(measured),
         )  # fmt: skip
-        lines = len(inputs["sentences"][0])
-        views = embedded.pooled.split(lines)
+        pooled = [processes.gather(view) for view in embedded.pooled.split(len(own))]
         loss = contrastive_loss(
-            views,
+            pooled,
             temperature=recipe.temperature,
             direction=recipe.direction,
             pairs=recipe.pairs,
             centre=recipe.centre,
         )
         if recipe.token_contrast:
-            tokens = [embedded.tokens[start : start + lines] for start in range(0, len(embedded.tokens), lines)]
+            bos = 0 if recipe.include_bos else len(self._base.bos)
+            lengths = [len(ids) - bos for ids in token_ids]
+            tokens = [
+                processes.gather(torch.cat(embedded.tokens[view * len(own) : (view + 1) * len(own)])).split(
+                    lengths[view * lines : (view + 1) * lines]
+                )
+                for view in range(views)
+            ]
             loss = loss + recipe.token_contrast * token_contrast(
                 tokens, temperature=recipe.temperature, pairs=recipe.pairs
             )
         if recipe.centroids:
-            loss = loss + recipe.centroids * centroid_distance(views)
-        return loss + recipe.preserve * embedded.drift
+            loss = loss + recipe.centroids * centroid_distance(pooled)
+        if recipe.preserve:
+            drift = Drift(processes.total(embedded.drift.moved), processes.total(embedded.drift.sums))
+            loss = loss + recipe.preserve * drift.relative()
+        return loss
 
     def _task_loss(self, inputs: dict) -> torch.Tensor:
         prompts = [self._base.encode_prompt(prompt) for prompt in inputs["prompts"]]
         answers = [[*self._base.encode(answer), self._eos] for answer in inputs["answers"]]
-        return task_loss(self._base, prompts, answers)
+        own = processes.part(len(prompts))
+        summed = answer_loss(self._base, prompts[own.start : own.stop], answers[own.start : own.stop])
+        return processes.total(summed) / sum(map(len, answers))
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
         """Mean loss over the dev micro-batches; of a joint adapter, the sum of both objectives' mean losses."""
@@ -163,6 +192,8 @@ class _MarkComplete(TrainerCallback):
         return self._seconds_before + time.perf_counter() - self._start
 
     def on_save(self, args, state, control, **kwargs):
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         for file in folder.iterdir():
             with file.open("rb") as handle:
@@ -203,6 +234,9 @@ def run(
         report_to="none",
         dataloader_pin_memory=False,
         use_cpu=base.device.type == "cpu",
+        ddp_backend="gloo" if base.device.type == "cpu" and processes.count() > 1 else None,
+        # An alignment micro-batch gives the blocks above its layer no gradient.
+        ddp_find_unused_parameters=True,
     )
     marker = _MarkComplete(float((checkpoint / _COMPLETE).read_text(encoding="utf-8")) if checkpoint else 0.0)
     callbacks: list[TrainerCallback] = [marker]

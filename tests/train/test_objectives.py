@@ -9,11 +9,11 @@ from midalign_demo.bases import decoder_view
 from midalign_demo.middle import embed, tokenize
 from train import objectives
 from train.objectives import (
+    answer_loss,
     centroid_distance,
     contrastive_loss,
     drop_tokens,
     embed_for_training,
-    task_loss,
 )
 
 PROMPTS = ["When?", "Slots: time\nCommand: at noon\nValues:", "Wo ist die Katze?"]
@@ -92,12 +92,12 @@ def assert_same_gradients(found, expected):
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gemma3_text", "qwen3"])
 @pytest.mark.parametrize("forward_tokens", [40, 1024])
-def test_task_loss_is_the_models_own_loss_with_prompts_masked(lora, family, forward_tokens, monkeypatch):
+def test_answer_loss_is_the_models_own_loss_with_prompts_masked(lora, family, forward_tokens, monkeypatch):
     monkeypatch.setattr(objectives, "FORWARD_TOKENS", forward_tokens)
     base, model = lora(family)
     prompts = [base.encode_prompt(prompt) for prompt in PROMPTS]
     answers = [[*base.encode(answer), 2] for answer in ANSWERS]
-    found = task_loss(base, prompts, answers)
+    found = answer_loss(base, prompts, answers) / sum(map(len, answers))
 
     rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
     longest = max(map(len, rows))
@@ -179,9 +179,10 @@ def test_drift_is_zero_without_an_effect_and_grows_with_the_adapters_weights(bas
     view, token_ids = decoder_view(base.model, 2), tokenize(base, sentences)
 
     def drift() -> float:
-        embedded = embed_for_training(view, 2, token_ids, base, unadapted=model.disable_adapter)
+        every_other = range(0, len(token_ids), 2)
+        embedded = embed_for_training(view, 2, token_ids, base, unadapted=model.disable_adapter, measured=every_other)
         torch.testing.assert_close(embedded.pooled, embed_for_training(view, 2, token_ids, base).pooled)
-        return float(embedded.drift.detach())
+        return float(embedded.drift.relative().detach())
 
     assert drift() == 0.0  # LoRA's B starts at zero
     found = []

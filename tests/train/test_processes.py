@@ -1,0 +1,84 @@
+"""train.processes: two processes come to what one comes to. They are real ones, on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from train import processes
+from train.trainer import CHECKPOINTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def joint(base_folder, slots_file, parallel_folder):
+    """Arguments of a short run with everything that is added up over a micro-batch, in parts of different size."""
+    options = {
+        "base": base_folder, "dtype": "float32", "data": slots_file, "dev": slots_file, "rows": 3,
+        "parallel": f"{parallel_folder}:1-36", "parallel-dev": f"{parallel_folder}:37-", "lines": 7, "views": 3,
+        "pairs": "all", "token-contrast": 1, "centroids": 1, "preserve": 0.3, "token-dropout": 0.1, "dropout": 0,
+        "steps": 8, "dev-every": 4, "dev-batches": 2, "learning-rate": 0.01, "accumulate": 2,
+    }  # fmt: skip
+    return [
+        "joint",
+        "--json",
+        "--centre",
+        *(str(part) for key, value in options.items() for part in (f"--{key}", value)),
+    ]
+
+
+def run(arguments: list[str], output: Path, *, number: int) -> subprocess.CompletedProcess:
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
+    return subprocess.run(
+        [sys.executable, "-m", *(launch if number == 2 else []), *(["-m"] if number == 2 else []), "train", *arguments,
+         "--output", str(output)],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_two_processes_train_what_one_does(joint, tmp_path):
+    one, two = (run(joint, tmp_path / str(number), number=number) for number in (1, 2))
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, two.stderr
+    assert "2 processes share each micro-batch: 7 lines, so each sentence has 6 negatives in a language" in two.stderr
+    assert two.stdout.count("\n") == 1  # the first process alone says what came of it
+    first, second = (json.loads((tmp_path / name / "training.json").read_text())["history"] for name in "12")
+    assert len(first) == len(second) == 4
+    for entry, other in zip(first, second, strict=True):
+        for key in ("loss", "task_loss", "align_loss", "eval_loss", "eval_task_loss", "eval_align_loss", "grad_norm"):
+            assert (key in entry) == (key in other)
+            if key in entry:
+                assert other[key] == pytest.approx(entry[key], rel=1e-4), key
+    weights, others = (
+        load_file(tmp_path / name / CHECKPOINTS / "checkpoint-8" / "adapter_model.safetensors") for name in "12"
+    )
+    furthest = max(float((weights[key] - others[key]).abs().max()) for key in weights)
+    assert furthest < 1e-5 < 1e-3 < max(float(value.abs().max()) for value in weights.values())
+
+
+def test_too_few_rows_for_so_many_processes_are_refused(joint, tmp_path):
+    done = run([*joint, "--rows", "1"], tmp_path / "run", number=2)
+    assert done.returncode != 0
+    assert "midalign-train: rows: 1 given; 2 processes need at least as many" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_single_process_has_all_rows():
+    assert (processes.count(), processes.rank()) == (1, 0)
+    assert list(processes.part(5)) == [0, 1, 2, 3, 4]
+
+
+def test_parts_are_even_and_hold_every_row_once(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 3)
+    parts = []
+    for rank in range(3):
+        monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
+        parts.append(list(processes.part(7)))
+    assert sorted(sum(parts, [])) == list(range(7))
+    assert {len(part) for part in parts} == {2, 3}
