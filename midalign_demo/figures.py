@@ -301,7 +301,8 @@ def _spokes(shown: EmbeddingMap, part: Slice) -> np.ndarray:
 
 def _title(part: Slice) -> str:
     english = "" if part.retrieval["en-x"] is None else f"en-x {part.retrieval['en-x']:.2f} · "
-    return f"<b>{labels.escaped(part.label)}</b>, layer {part.layer}<br>{english}all {part.retrieval['all']:.2f}"
+    layer = "" if part.layer is None else f", layer {part.layer}"
+    return f"<b>{labels.escaped(part.label)}</b>{layer}<br>{english}all {part.retrieval['all']:.2f}"
 
 
 def _finish_map(figure: go.Figure, shown: EmbeddingMap, coloured: Sequence[Group], height: int) -> None:

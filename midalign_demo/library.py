@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midalign_demo import bases, variants
+from midalign_demo import bases, encoders, variants
 from midalign_demo.retrieval import by_language, retrieval_table
 from midalign_demo.tasks import slot_filling
 
@@ -104,6 +104,7 @@ class Midalign:
         score: str | Sequence[str] = "cosine",
         centre: bool = False,
         include_bos: bool = False,
+        encoders: Sequence[str] = (),
     ) -> dict:
         """Retrieval accuracy over parallel text.
 
@@ -111,13 +112,15 @@ class Midalign:
             corpus: for each language its sentences, aligned; or a path that `midalign_demo.parallel.read` takes.
             layers: default: the base's middle layer.
             score, centre: see `midalign_demo.retrieval.retrieval_table`; of several scores the first is the main one.
+            encoders: sentence-transformers models to measure beside the variants, see `midalign_demo.encoders`.
 
         Returns:
             `{"n", "languages", "adapters", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`; each
-            further score has the same beside them, under its name.
+            further score has the same beside them, under its name. Encoders are there as
+            `"encoders": {"LaBSE": {"en-x", "all", "pairs"}}`.
 
         Raises:
-            InputError: text that can't be read, or a variant, layer or score that there is not.
+            InputError: text that can't be read, or a variant, layer, score or encoder that there is not.
         """
         from midalign_demo import parallel
 
@@ -125,7 +128,7 @@ class Midalign:
             corpus = parallel.read(corpus)
         engine = self._with(slot_filling.NAME)
         chosen = [engine.base.middle_layer] if layers is None else list(layers)
-        options = {"score": score, "centre": centre, "include_bos": include_bos}
+        options = {"score": score, "centre": centre, "include_bos": include_bos, "others": encoders}
         return retrieval_by_layer(engine, corpus, variants, chosen, **options)
 
     def _with(self, task: str) -> Engine:
@@ -164,17 +167,26 @@ def retrieval_by_layer(
     score: str | Sequence[str] = "cosine",
     centre: bool = False,
     include_bos: bool = False,
+    others: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> dict:
     """The document of `Midalign.retrieval`.
 
     Args:
         corpus: for each language its n sentences.
+        others: encoders.
         progress: called with (sentences done, sentences to do), over all variants.
     """
     from midalign_demo.middle import embed
 
     names = [score] if isinstance(score, str) else list(score)
+
+    def scored(rows: np.ndarray) -> dict:
+        found = by_language(rows, corpus)
+        main, *further = (retrieval_table(found, score=name, centre=centre) for name in names)
+        return {**main, **dict(zip(names[1:], further, strict=True))}
+
+    encoders.check(others, variants)
     sentences = [line for lines in corpus.values() for line in lines]
     in_force = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
     n = len(next(iter(corpus.values()), ()))
@@ -187,11 +199,7 @@ def retrieval_by_layer(
 
         with engine.adapters.under(in_force[variant]):
             rows = embed(engine.base, sentences, layers=layers, include_bos=include_bos, progress=tell)
-        tables = {}
-        for layer in layers:
-            main, *others = (
-                retrieval_table(by_language(rows[layer], corpus), score=name, centre=centre) for name in names
-            )
-            tables[str(layer)] = {**main, **dict(zip(names[1:], others, strict=True))}
-        result["variants"][variant] = {"layers": tables}
+        result["variants"][variant] = {"layers": {str(layer): scored(rows[layer]) for layer in layers}}
+    if others:
+        result["encoders"] = {encoders.name_of(other): scored(encoders.embed(other, sentences)) for other in others}
     return result

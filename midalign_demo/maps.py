@@ -34,12 +34,12 @@ class View:
     Attributes:
         label: its name, such as `base` or `align x 0.5`.
         weights: the adapters in force, each with its weight; none: the bare base.
-        layer: whose embeddings are taken.
+        layer: whose embeddings are taken; None: those of another encoder, which has its own.
     """
 
     label: str
     weights: Weights
-    layer: int
+    layer: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Slice:
     """
 
     label: str
-    layer: int
+    layer: int | None
     coordinates: np.ndarray
     retrieval: Mapping[str, float | None]
     pairs: Mapping[str, float]
@@ -133,7 +133,7 @@ class EmbeddingMap:
             slices = [
                 Slice(
                     label=str(part["label"]),
-                    layer=int(part["layer"]),
+                    layer=None if part["layer"] is None else int(part["layer"]),
                     coordinates=np.array(part["coordinates"], dtype=np.float32),
                     retrieval={key: part["retrieval"][key] for key in ("en-x", "all")},
                     pairs=dict(part["pairs"]),

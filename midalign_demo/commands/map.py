@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from midalign_demo import files, maps
+from midalign_demo import encoders, files, maps
 from midalign_demo.commandline import progress_bar, report
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
@@ -34,6 +34,7 @@ def add(commands) -> None:
     parser.add_argument("--method", choices=METHODS, default="umap")
     parser.add_argument("--dims", type=int, choices=DIMS, default=2)
     parser.add_argument("--colour-by", choices=maps.COLOUR_BY, default="language")
+    options.add_encoders(parser)
     options.add_model(parser)
     options.add_merge(parser)
 
@@ -43,9 +44,15 @@ def draw(arguments: argparse.Namespace) -> None:
     write = _writer(output)
     corpus = options.read_parallel(arguments, "a map")
     variants = ["align"] if arguments.show == "strength" else options.variants(arguments, slot_filling.NAME)
+    if arguments.encoder and arguments.show != "variants":
+        raise InputError(f"encoder: given, but the map shows {arguments.show}; encoders stand beside variants")
+    others = encoders.check(arguments.encoder, variants)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
     views = maps.views_for(arguments.show, engine, variants, slot_filling.NAME, arguments.layer)
     rows = maps.embeddings(engine, corpus, views, progress=progress_bar("embedding"))
+    for other in others:
+        views.append(maps.View(encoders.name_of(other), {}, None))
+        rows.append(encoders.embed(other, [line for lines in corpus.values() for line in lines]))
     report(f"Laying out {sum(map(len, corpus.values()))} points")
     shown = maps.lay_out(corpus, views, rows, method=arguments.method, dims=arguments.dims, centre=arguments.centre)
     if shown.method != arguments.method:
@@ -58,7 +65,8 @@ def draw(arguments: argparse.Namespace) -> None:
         return
     for part in slices:
         english = "" if part["en-x"] is None else f", en-x {part['en-x']:.3f}"
-        print(f"{part['label']}, layer {part['layer']}: retrieval accuracy all {part['all']:.3f}{english}")
+        where = "" if part["layer"] is None else f", layer {part['layer']}"
+        print(f"{part['label']}{where}: retrieval accuracy all {part['all']:.3f}{english}")
     print(output)
 
 

@@ -53,6 +53,13 @@ def add_parallel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--centre", action="store_true", help="subtract each language's mean first")
 
 
+def add_encoders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--encoder", action="append", default=[], metavar="ID_OR_FOLDER",
+        help="a sentence-transformers model beside the variants, such as sentence-transformers/LaBSE; may be repeated",
+    )  # fmt: skip
+
+
 def add_question(parser: argparse.ArgumentParser) -> None:
     """What the tasks' questions need beside the text."""
     parser.add_argument("--target", type=language, help="translation: language to translate into, such as en")

@@ -27,6 +27,7 @@ def add(commands) -> None:
         help=f"{', '.join(SCORES)}, or several, of which the first is the main one",
     )  # fmt: skip
     parser.add_argument("--include-bos", action="store_true", help="pool BOS in, as the reference code does")
+    options.add_encoders(parser)
     options.add_model(parser)
     options.add_merge(parser)
 
@@ -55,7 +56,7 @@ def document(arguments: argparse.Namespace) -> dict:
     layers = chosen_layers(arguments.layers, engine.base)
     return retrieval_by_layer(
         engine, corpus, variants, layers, score=arguments.score, centre=arguments.centre,
-        include_bos=arguments.include_bos, progress=progress_bar("embedding"),
+        include_bos=arguments.include_bos, others=arguments.encoder, progress=progress_bar("embedding"),
     )  # fmt: skip
 
 
@@ -85,6 +86,10 @@ def _print_table(result: dict, score: str, *, main: bool) -> None:
             english = "-" if table["en-x"] is None else f"{table['en-x']:.3f}"
             line += f"{english:>14}{table['all']:>13.3f}" + ("*" if layer == best[variant] else " ")
         print(line.rstrip())
+    for name, of in result.get("encoders", {}).items():
+        table = of if main else of[score]
+        english = "" if table["en-x"] is None else f"en-x {table['en-x']:.3f}, "
+        print(f"{name}: {english}all {table['all']:.3f}")
 
 
 def chosen_layers(text: str, base: bases.Base) -> list[int]:

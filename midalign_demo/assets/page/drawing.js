@@ -166,7 +166,9 @@ function titlesOf(doc, known, state) {
     const { all, english } = accuracyOf(part, tags);
     const measured = say(doc, english === null ? "map_found" : "map_found_english", { english: number(english), all: number(all) });
     const name = `<b>${escaped(title ?? part.label)}</b>`;
-    return [say(doc, "map_panel", { name, layer: part.layer }), measured].map(line).join("<br>");
+    // Another encoder than the base has its own layer, without a number.
+    const place = part.layer === null ? name : say(doc, "map_panel", { name, layer: part.layer });
+    return [place, measured].map(line).join("<br>");
   });
 }
 

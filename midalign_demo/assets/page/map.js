@@ -26,7 +26,7 @@ function save(name, type, text) {
 function asTable(map) {
   const cell = (text) => String(text).replace(/[\t\r\n]+/g, " ");
   const axes = ["x", "y", "z"].slice(0, map.dims);
-  const head = map.slices.flatMap((part) => axes.map((axis) => `${axis} ${part.label} layer ${part.layer}`));
+  const head = map.slices.flatMap((part) => axes.map((axis) => `${axis} ${part.label}${part.layer === null ? "" : ` layer ${part.layer}`}`));
   const rows = map.sentences.map((text, point) => [
     map.languages[map.language[point]], map.meaning[point] + 1, text, ...map.slices.flatMap((part) => part.coordinates[point]),
   ]);
@@ -234,7 +234,7 @@ function midalignMap(root, { plotly, page }) {
         make("li", {}, make("button", { type: "button", onclick: () => select(other) }, ...content)));
       const ring = ["○", "□", "◇"][at % RINGS.length];
       return make("div", {}, make("h4", {}, make("span", { class: "mm-ring", "aria-hidden": "true" }, ring),
-        ` ${said("map_nearest_in", { name: title ?? part.label, layer: part.layer })}`), make("ol", {}, ...items));
+        ` ${said(part.layer === null ? "map_nearest_in_other" : "map_nearest_in", { name: title ?? part.label, layer: part.layer })}`), make("ol", {}, ...items));
     });
     const close = make("button", { type: "button", onclick: () => { select(null); parts.sentence.value = ""; } }, said("map_clear"));
     parts.panel.replaceChildren(make("div", { class: "mm-chosen" }, ...facts(point), " ", close),
@@ -249,7 +249,7 @@ function midalignMap(root, { plotly, page }) {
       const met = part.neighbours.slice(0, known.parallel).map((near, point) => doc.map.meaning[near[0]] === doc.map.meaning[point]);
       const share = met.filter(Boolean).length / met.length;
       return make("tr", {}, make("th", { scope: "row" }, title),
-        ...[part.layer, number(english), number(all), share.toFixed(2)].map((text) => make("td", {}, String(text))));
+        ...[part.layer ?? "–", number(english), number(all), share.toFixed(2)].map((text) => make("td", {}, String(text))));
     };
     const rows = look.panels.flatMap((panel) => panel.steps.map((at) => {
       const part = doc.map.slices[at];

@@ -1,0 +1,59 @@
+"""Other sentence encoders beside a base's layers: whatever sentence-transformers loads, such as LaBSE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from midalign_demo.errors import InputError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+def load(source: str) -> SentenceTransformer:
+    """An encoder from a folder or the hub.
+
+    Raises:
+        InputError: there is none, or it can't be had.
+    """
+    from sentence_transformers import SentenceTransformer  # takes seconds to import
+
+    try:
+        return SentenceTransformer(source)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:  # whatever a broken folder leads to
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"encoder: {source!r} can't be loaded by sentence-transformers: {reason}") from error
+
+
+def name_of(source: str) -> str:
+    """What an encoder is called beside others: the last part of its id or path."""
+    return Path(source).name
+
+
+def check(sources: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """The sources themselves.
+
+    Args:
+        taken: names that something else has, such as variants.
+
+    Raises:
+        InputError: two of the same name.
+    """
+    names = [*taken, *map(name_of, sources)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"encoder: {name!r} is the name of two things shown; rename a folder")
+    return list(sources)
+
+
+def embed(source: str, sentences: Sequence[str]) -> np.ndarray:
+    """Embeddings of n sentences (n, width), float32.
+
+    Raises:
+        InputError: as `load`.
+    """
+    return np.asarray(load(source).encode(list(sentences), show_progress_bar=False), dtype=np.float32)
