@@ -13,6 +13,7 @@ from midalign_demo.commands import (
     compare,
     evaluate,
     export_encoder,
+    export_model,
     options,
     probe,
     results,
@@ -46,7 +47,8 @@ def _parser() -> Parser:
     options.add_model(demo)
 
     for module in (
-        compare, evaluate, retrieval, probe, map_command, results, export_encoder, adapters, space, stored_answers,
+        compare, evaluate, retrieval, probe, map_command, results, export_encoder, export_model, adapters, space,
+        stored_answers,
     ):  # fmt: skip
         module.add(commands)
 

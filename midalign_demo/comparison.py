@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from midalign_demo.engine import Answer, Engine, Row
+from midalign_demo.engine import Answer, Row
 from midalign_demo.errors import InputError
 from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
+
+if TYPE_CHECKING:
+    from midalign_demo.engine import Engine
+    from midalign_demo.served import ServedEngine
+
+    AnyEngine = Engine | ServedEngine
 
 MergeWeights = tuple[float, float]
 
 
 def compare(
-    engine: Engine,
+    engine: AnyEngine,
     question: Question,
     variants: Sequence[str],
     *,
@@ -41,7 +48,7 @@ def compare(
 
 
 def stream_compare(
-    engine: Engine,
+    engine: AnyEngine,
     question: Question,
     variants: Sequence[str],
     *,
@@ -62,22 +69,32 @@ def stream_compare(
 
 
 def row_of(
-    engine: Engine, question: Question, variant: str, *, grammar: bool | None = None, merge: MergeWeights | None = None
+    engine: AnyEngine,
+    question: Question,
+    variant: str,
+    *,
+    grammar: bool | None = None,
+    merge: MergeWeights | None = None,
 ) -> Row:
     """The question as a variant is asked it, the adapters that answer, and what the answer is held to."""
+    if grammar and not engine.holds:
+        raise InputError("grammar: answers of a server can't be held to one")
     prompt = question.prompt_with_examples() if variant in UNTUNED else question.prompt()
-    held = question.grammar() if (question.held if grammar is None else grammar) else None
+    held = question.grammar() if engine.holds and (question.held if grammar is None else grammar) else None
     return Row(prompt, engine.adapters_of(variant, question.task, merge), held, getattr(question, "system", None))
 
 
-def answer_limit(engine: Engine, question: Question) -> int:
+def answer_limit(engine: AnyEngine, question: Question) -> int:
     """Most tokens of the answer."""
-    with engine.base.lock:
-        return question.answer_limit(len(engine.base.encode(question.text)))
+    return question.answer_limit(engine.count_tokens(question.text))
 
 
 def _asked(
-    engine: Engine, question: Question, variants: Sequence[str], grammar: bool | None, merge: MergeWeights | None
+    engine: AnyEngine,
+    question: Question,
+    variants: Sequence[str],
+    grammar: bool | None,
+    merge: MergeWeights | None,
 ) -> tuple[Question, list[Row], int]:
     """The question with its text checked, its rows, and most tokens of an answer."""
     question = replace(question, text=check_text(question.text))
@@ -88,7 +105,11 @@ def _asked(
 
 
 def _document(
-    engine: Engine, question: Question, variants: Sequence[str], rows: Sequence[Row], answers: Sequence[Answer]
+    engine: AnyEngine,
+    question: Question,
+    variants: Sequence[str],
+    rows: Sequence[Row],
+    answers: Sequence[Answer],
 ) -> dict:
     outputs = []
     for variant, row, answer in zip(variants, rows, answers, strict=True):

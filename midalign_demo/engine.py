@@ -63,6 +63,8 @@ class Engine:
     Model calls are serialised by `base.lock`; an engine may be shared by threads.
     """
 
+    holds = True  # whether answers can be held to a grammar
+
     def __init__(self, base: Base):
         self.base = base
         self.adapters = AdapterSet(base)
@@ -117,6 +119,11 @@ class Engine:
             weights = merge or self.merge_weights(task)
             return {adapter_name(role, task): weight for role, weight in zip(("task", "align"), weights, strict=True)}
         return {adapter_name(role, task): 1.0 for role in roles_of([variant])}
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has."""
+        with self.base.lock:
+            return len(self.base.encode(text))
 
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.

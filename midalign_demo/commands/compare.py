@@ -31,6 +31,7 @@ def add(commands) -> None:
         help="the adapters of the paper's authors, with their base, prompts and template",
     )  # fmt: skip
     options.add_model(parser)
+    options.add_server(parser)
     options.add_merge(parser)
 
 
@@ -38,6 +39,8 @@ def compare(arguments: argparse.Namespace) -> None:
     from midalign_demo import comparison
 
     if arguments.published:
+        if options.has_server(arguments):
+            raise InputError("published: given, and a server as well; name its models with --served")
         _take_published(arguments)
     question = _question(arguments)
     variants = options.variants(arguments, arguments.task)

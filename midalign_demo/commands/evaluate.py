@@ -47,6 +47,7 @@ def add(commands) -> None:
         help="translation: score with COMET as well; default: if unbabel-comet is installed and its model can be had",
     )  # fmt: skip
     options.add_model(parser)
+    options.add_server(parser)
     options.add_merge(parser)
 
 
@@ -70,6 +71,8 @@ def document(arguments: argparse.Namespace) -> dict | None:
         arguments.task, arguments.path, language=arguments.language, target=arguments.target, slots=arguments.slots,
         languages=arguments.languages, split=arguments.split, first=arguments.first, limit=arguments.limit,
     )  # fmt: skip
+    if arguments.relate and options.has_server(arguments):
+        raise InputError("relate: a server gives no middle layer; load the base here")
     pool = english.pool(arguments, examples) if arguments.relate else []
     variants = options.variants(arguments, arguments.task)
 
@@ -94,7 +97,8 @@ def document(arguments: argparse.Namespace) -> dict | None:
     if rank:
         return None
     result = {"task": arguments.task, "file": arguments.path, "n": len(examples)}
-    result["grammar"] = examples[0].question.held if arguments.grammar is None else arguments.grammar
+    held = examples[0].question.held if arguments.grammar is None else arguments.grammar
+    result["grammar"] = held and engine.holds
     if arguments.task == translation.NAME:
         targets = sorted({example.question.target for example in examples})
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
@@ -126,6 +130,8 @@ def _checksum(examples: list[Example]) -> int:
 
 def _weights(arguments: argparse.Namespace, variants: list[str]) -> dict[str, int]:
     """A checksum of each adapter's weights: answers of an adapter that was trained anew are other answers."""
+    if options.has_server(arguments):
+        return {}  # its models have names, which are among the settings
     needed = variant_names.roles_of(variants)
     sources = {**variant_names.shipped_sources(arguments.base, arguments.task), **options.sources(arguments)}
     return {

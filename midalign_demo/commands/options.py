@@ -39,6 +39,21 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """Answers of a server in the place of a base loaded here."""
+    parser.add_argument(
+        "--server", metavar="URL",
+        help="ask a server that speaks OpenAI's protocol (vLLM, SGLang, llama.cpp), such as http://localhost:8000/v1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--served", action="append", default=[], metavar="VARIANT=MODEL",
+        help="with --server: the name that it gives a variant's model; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--chat", action="store_true", help="with --server: ask through its chat template, as tuned chat models want it"
+    )
+
+
 def add_merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--align-weight", type=float, metavar="W", help="weight of the alignment adapter in `merged`; default: as tuned"
@@ -100,9 +115,14 @@ def read_parallel(arguments: argparse.Namespace, needed_by: str) -> dict[str, li
 
 
 def variants(arguments: argparse.Namespace, task: str) -> list[str]:
-    """The variants asked for; else the usual ones as far as there are adapters for them, or `base`."""
+    """The variants asked for; else the usual ones as far as there are adapters for them, or `base`.
+
+    Of a server, all that it serves.
+    """
     if arguments.variants is not None:
         return variant_names.check(arguments.variants)
+    if has_server(arguments):
+        return [name for name in variant_names.VARIANTS if name in _served(arguments)]
     roles = {*variant_names.shipped_sources(arguments.base, task), *sources(arguments)}
     return [name for name in arguments.usual_variants if variant_names.roles_of([name]) <= roles] or ["base"]
 
@@ -119,8 +139,40 @@ def sources(arguments: argparse.Namespace) -> dict[str, str]:
     return named
 
 
+def has_server(arguments: argparse.Namespace) -> bool:
+    """Whether a server answers.
+
+    Raises:
+        InputError: options that belong to a server without one, or one with options of a base loaded here.
+    """
+    server = getattr(arguments, "server", None)
+    if server is None and (getattr(arguments, "served", None) or getattr(arguments, "chat", False)):
+        raise InputError("server: not given, but --served or --chat; they say how it is asked")
+    if server is not None and (arguments.adapter or arguments.align_weight is not None):
+        raise InputError("server: given, and --adapter or --align-weight as well; adapters are the server's to load")
+    return server is not None
+
+
+def _served(arguments: argparse.Namespace) -> dict[str, str]:
+    """The server's models by variant."""
+    named = {}
+    for pair in arguments.served:
+        variant, equals, model = pair.partition("=")
+        if not equals or not model:
+            raise InputError(f"served: {pair!r} is not of the form VARIANT=MODEL")
+        named[variant] = model
+    return named
+
+
 def open_engine(arguments: argparse.Namespace, task: str, wanted: list[str]):
-    """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones."""
+    """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones.
+
+    Or the server that they name.
+    """
+    if has_server(arguments):
+        from midalign_demo.served import ServedEngine
+
+        return ServedEngine(arguments.server, _served(arguments), chat=arguments.chat)
     embedded.check_ahead(arguments.base)
     from midalign_demo.engine import open_engine as open_with  # torch takes seconds to import
 

@@ -1,0 +1,159 @@
+"""Variants that a server answers for: vLLM, SGLang, llama.cpp, or whatever else speaks OpenAI's protocol.
+
+Each variant is the name of a model there, such as one of vLLM's `--lora-modules`. The questions are those that
+`midalign_demo.engine.Engine` asks; this stands in for it where nothing but answers is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from midalign_demo.engine import Answer, Row
+from midalign_demo.errors import InputError
+from midalign_demo.variants import VARIANTS, check
+
+if TYPE_CHECKING:
+    import openai
+
+_SECONDS = 120.0  # without a sign of life
+_AT_ONCE = 16  # requests that are under way at a time; the server makes batches of them
+
+
+class ServedEngine:
+    """Answers prompts by asking a server, which may be shared by threads.
+
+    Attributes:
+        url: the server's, up to and including `/v1`.
+        models: for each variant the name of a model there.
+    """
+
+    holds = False  # whether answers can be held to a grammar
+
+    def __init__(self, url: str, models: Mapping[str, str], *, chat: bool = False):
+        """
+        Args:
+            chat: ask through the chat template that the server has, as tuned chat models want it; otherwise the prompt
+                is continued as it is.
+
+        Raises:
+            InputError: no models, a name that is no variant's, or the package `openai` is not installed.
+        """
+        if not models:
+            raise InputError("served: no model given; name one for each variant, such as base=gemma-3-270m")
+        check(list(models))
+        try:
+            import openai
+        except ImportError as error:
+            raise InputError("server: the package openai is not installed; pip install 'midalign[server]'") from error
+        self.url, self.models, self._chat = url, dict(models), chat
+        key = os.environ.get("OPENAI_API_KEY", "none")  # servers of one's own want none, the client wants some
+        self._client = openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=1)
+
+    def variants(self, task: str) -> list[str]:
+        """The variants that there are models for, in the usual order."""
+        return [variant for variant in VARIANTS if variant in self.models]
+
+    def adapters_of(self, variant: str, task: str, merge: tuple[float, float] | None = None) -> dict[str, float]:
+        """The model behind a variant.
+
+        Raises:
+            InputError: not a variant, or there is no model for it.
+        """
+        check([variant])
+        if variant not in self.models:
+            raise InputError(
+                f"variants: {variant!r} has no model at {self.url}; there are {', '.join(self.variants(task))}"
+            )
+        return {self.models[variant]: 1.0}
+
+    def count_tokens(self, text: str) -> int:
+        """About how many tokens a text has: at most one for each character in nearly all languages."""
+        return len(text)
+
+    def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
+        """Answer all rows, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.
+
+        Raises:
+            InputError: a server that can't be reached, or that refuses a question.
+        """
+        answers: list[Answer] = []
+        for answers in self.stream(rows, max_new_tokens=max_new_tokens):  # noqa: B007
+            pass
+        return answers
+
+    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Iterator[list[Answer]]:
+        """As `generate`, but yields all rows' answers as they grow. Closing the iterator ends the requests.
+
+        Raises:
+            InputError: as `generate`.
+        """
+        answers = [Answer("", 0, 0.0, False)] * len(rows)
+        news: queue.SimpleQueue[tuple[int, Answer | BaseException]] = queue.SimpleQueue()
+        stopped, places = threading.Event(), threading.Semaphore(_AT_ONCE)
+        started = time.perf_counter()
+
+        def ask(number: int) -> None:
+            with places:
+                try:
+                    for answer in self._ask(rows[number], max_new_tokens, started):
+                        news.put((number, answer))
+                        if stopped.is_set():
+                            return
+                except BaseException as error:  # handed to the reader, which would otherwise wait for ever
+                    news.put((number, error))
+
+        for number in range(len(rows)):
+            threading.Thread(target=ask, args=(number,), daemon=True).start()
+        try:
+            while not all(answer.done for answer in answers):
+                number, found = news.get()
+                if isinstance(found, BaseException):
+                    raise found
+                answers[number] = found
+                yield list(answers)
+        finally:
+            stopped.set()
+
+    def _ask(self, row: Row, limit: int, started: float) -> Iterator[Answer]:
+        """One row's answer as it grows; the last one is done."""
+        import openai
+
+        (model,) = row.adapters
+        answer, said = Answer("", 0, 0.0, False), ""
+        try:
+            with self._request(model, row, limit) as pieces:
+                for tokens, piece in enumerate(self._texts(pieces), start=1):
+                    said += piece
+                    line, line_break, _ = said.strip(" ").lstrip("\n").partition("\n")
+                    answer = Answer(line.strip(), tokens, time.perf_counter() - started, bool(line_break))
+                    yield answer
+                    if answer.done:  # leaving the block ends the request
+                        return
+        except openai.APIConnectionError as error:
+            raise InputError(f"server: {self.url} can't be reached") from error
+        except openai.APIError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"server: {self.url} does not answer as {model!r}: {reason}") from error
+        yield replace(answer, done=True, truncated=answer.new_tokens >= limit)
+
+    def _request(self, model: str, row: Row, limit: int) -> openai.Stream:
+        options = {"model": model, "max_tokens": limit, "temperature": 0.0, "stream": True}
+        if not self._chat:
+            return self._client.completions.create(prompt=row.prompt, **options)
+        turns = [{"role": "system", "content": row.system}] if row.system is not None else []
+        return self._client.chat.completions.create(
+            messages=[*turns, {"role": "user", "content": row.prompt}], **options
+        )
+
+    def _texts(self, pieces: openai.Stream) -> Iterator[str]:
+        for piece in pieces:
+            for choice in piece.choices:
+                text = choice.delta.content if self._chat else choice.text
+                if text:
+                    yield text
