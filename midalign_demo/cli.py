@@ -45,6 +45,7 @@ def _parser() -> Parser:
         help="labelled data for `From the test set` and /evaluate_sample, in the place of midalign's own",
     )  # fmt: skip
     options.add_model(demo)
+    options.add_server(demo)
 
     for module in (
         compare, evaluate, retrieval, probe, map_command, results, export_encoder, export_model, adapters, space,
@@ -67,6 +68,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         base=arguments.base,
         sources=options.sources(arguments),
         labelled=_labelled(arguments.test_set),
+        served=options.open_server(arguments) if options.has_server(arguments) else None,
         dtype=arguments.dtype,
         device=arguments.device,
         announce=lambda url: options.print_json({"url": url}) if arguments.json else print(f"midalign runs at {url}"),

@@ -72,6 +72,10 @@ class ServedEngine:
             )
         return {self.models[variant]: 1.0}
 
+    def merge_weights(self, task: str) -> tuple[float, float]:
+        """Weights of a merge, which is the server's to make."""
+        return 1.0, 1.0
+
     def count_tokens(self, text: str) -> int:
         """About how many tokens a text has: at most one for each character in nearly all languages."""
         return len(text)

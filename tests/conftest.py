@@ -7,6 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -15,7 +22,9 @@ import pytest
 import torch
 
 from midalign_demo import bases, cli
+from midalign_demo.adapters import AdapterSet
 from midalign_demo.engine import Engine
+from midalign_demo.full_model import write_model
 from tests import tiny
 
 torch.set_num_threads(1)
@@ -166,3 +175,41 @@ def slots_file(tmp_path_factory):
             records.append({"id": f"block{number}:{tag}", "lang": tag, "utt": text, "slots": slots})
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def served_models(tmp_path_factory):
+    """Folders of a base that answers in words, and of the base with an adapter in its weights."""
+    root = tmp_path_factory.mktemp("served")
+    base = tiny.save_base(root / "base", "llama")
+    adapters = AdapterSet(bases.load(str(base), dtype="float32", device="cpu"))
+    adapters.load("task", str(tiny.save_adapter(root / "adapter", base, rank=3, alpha=6, seed=1)))
+    write_model(adapters, {"task": 1.0}, root / "task")
+    return {"base": str(base), "task": str(root / "task")}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Address of a server that speaks OpenAI's protocol, that of transformers; a model's name there is its folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("log") / "server.txt"
+    program = Path(sys.executable).with_name("transformers")
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [program, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"],
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}, stdout=out, stderr=out,
+        )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break
+        except (URLError, OSError):
+            time.sleep(0.3)
+    else:
+        raise AssertionError(log.read_text())
+    yield f"http://127.0.0.1:{port}/v1"
+    process.terminate()
+    process.wait(30)

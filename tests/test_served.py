@@ -1,74 +1,25 @@
 """midalign_demo.served, against a real server on loopback: that of transformers, with two tiny models."""
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from midalign_demo import bases
-from midalign_demo.adapters import AdapterSet
 from midalign_demo.engine import Engine, Row
 from midalign_demo.errors import InputError
-from midalign_demo.full_model import write_model
 from midalign_demo.served import ServedEngine
-from tests import tiny
 
-pytest.importorskip("openai")
 PROMPTS = ("Hi there", "What time is it in the harbour now?", "Slots: a\nCommand: go\nValues:")
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Folders of a base that answers in words, and of the base with an adapter in its weights."""
-    root = tmp_path_factory.mktemp("served")
-    base = tiny.save_base(root / "base", "llama")
-    adapters = AdapterSet(bases.load(str(base), dtype="float32", device="cpu"))
-    adapters.load("task", str(tiny.save_adapter(root / "adapter", base, rank=3, alpha=6, seed=1)))
-    write_model(adapters, {"task": 1.0}, root / "task")
-    return {"base": str(base), "task": str(root / "task")}
-
-
-@pytest.fixture(scope="module")
-def server(models, tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "server.txt"
-    program = Path(sys.executable).with_name("transformers")
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [program, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"],
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}, stdout=out, stderr=out,
-        )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                break
-        except (URLError, OSError):
-            time.sleep(0.3)
-    else:
-        raise AssertionError(log.read_text())
-    yield f"http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.wait(30)
-
-
 @pytest.fixture
-def engine(server, models):
-    return ServedEngine(server, models)
+def engine(server, served_models):
+    return ServedEngine(server, served_models)
 
 
-def test_a_server_answers_as_the_engine_does(engine, models):
-    ours = Engine(bases.load(models["base"], dtype="float32", device="cpu"))
-    tuned = Engine(bases.load(models["task"], dtype="float32", device="cpu"))
+def test_a_server_answers_as_the_engine_does(engine, served_models):
+    ours = Engine(bases.load(served_models["base"], dtype="float32", device="cpu"))
+    tuned = Engine(bases.load(served_models["task"], dtype="float32", device="cpu"))
     for variant, local in (("base", ours), ("task", tuned)):
         rows = [Row(prompt, engine.adapters_of(variant, "slot-filling")) for prompt in PROMPTS]
         expected = local.generate([Row(prompt) for prompt in PROMPTS], max_new_tokens=10)
@@ -89,11 +40,18 @@ def test_answers_grow_and_can_be_left(engine):
     assert all(answer.done for answer in last)
 
 
-def test_compare_and_evaluate_ask_the_server(document, server, models, tmp_path):
-    served = ("--server", server, "--served", f"base={models['base']}", "--served", f"task={models['task']}")
+def test_compare_and_evaluate_ask_the_server(document, server, served_models, tmp_path):
+    served = (
+        "--server",
+        server,
+        "--served",
+        f"base={served_models['base']}",
+        "--served",
+        f"task={served_models['task']}",
+    )
     found = document("compare", "Weck mich um acht", "--language", "de", *served)
     assert [output["variant"] for output in found["outputs"]] == ["base", "task"]
-    assert [output["adapters"] for output in found["outputs"]] == [[models["base"]], [models["task"]]]
+    assert [output["adapters"] for output in found["outputs"]] == [[served_models["base"]], [served_models["task"]]]
     assert found["outputs"][0]["text"] != found["outputs"][1]["text"]
     (tmp_path / "de.jsonl").write_text('{"id": "1", "utt": "um acht", "slots": [{"slot": "a", "values": ["acht"]}]}')
     scores = document("evaluate", "slot-filling", tmp_path / "de.jsonl", *served, "--variants", "task")
@@ -124,7 +82,3 @@ def test_openai_has_to_be_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(InputError, match="package openai is not installed"):
         ServedEngine("http://localhost/v1", {"base": "x"})
-
-
-def test_the_servers_program_is_there():
-    assert shutil.which(Path(sys.executable).with_name("transformers"))

@@ -148,7 +148,7 @@ def has_server(arguments: argparse.Namespace) -> bool:
     server = getattr(arguments, "server", None)
     if server is None and (getattr(arguments, "served", None) or getattr(arguments, "chat", False)):
         raise InputError("server: not given, but --served or --chat; they say how it is asked")
-    if server is not None and (arguments.adapter or arguments.align_weight is not None):
+    if server is not None and (arguments.adapter or getattr(arguments, "align_weight", None) is not None):
         raise InputError("server: given, and --adapter or --align-weight as well; adapters are the server's to load")
     return server is not None
 
@@ -164,15 +164,20 @@ def _served(arguments: argparse.Namespace) -> dict[str, str]:
     return named
 
 
+def open_server(arguments: argparse.Namespace):
+    """The server that the options name, as what answers."""
+    from midalign_demo.served import ServedEngine
+
+    return ServedEngine(arguments.server, _served(arguments), chat=arguments.chat)
+
+
 def open_engine(arguments: argparse.Namespace, task: str, wanted: list[str]):
     """The base and the variants' adapters, which the options name; the embedded base comes with its shipped ones.
 
     Or the server that they name.
     """
     if has_server(arguments):
-        from midalign_demo.served import ServedEngine
-
-        return ServedEngine(arguments.server, _served(arguments), chat=arguments.chat)
+        return open_server(arguments)
     embedded.check_ahead(arguments.base)
     from midalign_demo.engine import open_engine as open_with  # torch takes seconds to import
 

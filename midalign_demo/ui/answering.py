@@ -143,7 +143,7 @@ class Answering:
             question, guessed = asked(task, text, tag, target, slots or [], schema)
             chosen = variants.check(chosen)
             example = labelled(question, reference, brought)
-            for stage in self._host.loading_stages():
+            for stage in self._host.answering_stages():
                 if stopped.is_set():
                     raise _Stopped
                 waiting = f"{say('next')} {stage}"
@@ -220,7 +220,6 @@ class Answering:
         with problems.told_to_the_caller():
             written = None if schema is None else json.dumps(schema)
             question, _ = asked(task, text, language, target, slots, written)
-            self._host.wait()
             engine = self._host.engine_for(task)
             chosen = variants or default_variants(self._host, task)
             usual_task, usual_align = engine.merge_weights(task)

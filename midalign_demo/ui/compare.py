@@ -103,8 +103,9 @@ class CompareTab:
                     label=label("align_weight"), elem_id="align-weight",
                 )  # fmt: skip
             self._grammar = gr.Checkbox(
-                _held(FIRST_TASK), label=label("grammar"), info=label("grammar_why"), elem_id="grammar"
-            )
+                self._held(FIRST_TASK), label=label("grammar"), info=label("grammar_why"), elem_id="grammar",
+                visible=self._can_hold(FIRST_TASK),
+            )  # fmt: skip
             self._slots = gr.Dropdown(
                 list(slot_filling.DEFAULT_INVENTORY), value=list(slot_filling.DEFAULT_INVENTORY), multiselect=True,
                 allow_custom_value=True, label=label("slots"), info=label("slots_why"), elem_id="slots",
@@ -187,8 +188,8 @@ class CompareTab:
         text = wanted.get("text", entry["text"])
         language = wanted.get("language", DETECT)
         target = wanted.get("target", entry.get("target", "en"))
-        usual = {"variants": answering.default_variants(self._host, task), "grammar": _held(task), "task_weight": 1.0,
-                 "align_weight": self._usual_align_weight(task)}  # fmt: skip
+        usual = {"variants": answering.default_variants(self._host, task), "grammar": self._held(task),
+                 "task_weight": 1.0, "align_weight": self._usual_align_weight(task)}  # fmt: skip
         settings = {name: wanted.get(name, value) for name, value in usual.items()}
         offered = self._host.variants(task)
         missing = [name for name in settings["variants"] if name not in offered]
@@ -205,7 +206,7 @@ class CompareTab:
             gr.Dataset(**_samples(task)),
             gr.Dropdown(visible=task == slot_filling.NAME),
             gr.Code(visible=task == json_generation.NAME),
-            gr.Checkbox(value=settings["grammar"], visible=task != translation.NAME),
+            gr.Checkbox(value=settings["grammar"] and self._can_hold(task), visible=self._can_hold(task)),
             gr.Slider(value=settings["task_weight"]),
             gr.Slider(value=settings["align_weight"]),
             gr.Textbox(value="", visible=task == translation.NAME),
@@ -240,6 +241,14 @@ class CompareTab:
             slots,
             "",
         )
+
+    def _can_hold(self, task: str) -> bool:
+        """Whether answers can be held to a grammar: a server's can't, and a translation has none."""
+        return self._host.served is None and task != translation.NAME
+
+    def _held(self, task: str) -> bool:
+        """Whether they are, unless the visitor says otherwise."""
+        return self._can_hold(task) and tasks.MODULES[task].Question.held
 
     def _usual_align_weight(self, task: str) -> float:
         return variants.align_weight(task, self._host.sources(task))
@@ -295,10 +304,6 @@ def _pick(task: str, number: int, brought: Example | None) -> tuple:
     usual = brought is not None and task == slot_filling.NAME
     slots = gr.Dropdown(value=list(slot_filling.DEFAULT_INVENTORY)) if usual else gr.skip()
     return *_example(task, number), slots
-
-
-def _held(task: str) -> bool:
-    return tasks.MODULES[task].Question.held
 
 
 def _direction(tag: str):

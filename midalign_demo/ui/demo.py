@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -24,6 +25,9 @@ from midalign_demo.ui.results import ResultsTab
 from midalign_demo.ui.steps import COMPARE, MAP, Steps
 from midalign_demo.ui.store import EmbeddingStore
 from midalign_demo.ui.words import Words, label
+
+if TYPE_CHECKING:
+    from midalign_demo.served import ServedEngine
 
 _TITLE = "midalign"
 _QUEUE_PLACES = 32
@@ -95,6 +99,7 @@ def launch(
     base: str = bases.DEFAULT,
     sources: Mapping[str, str] | None = None,
     labelled: Mapping[str, str] | None = None,
+    served: ServedEngine | None = None,
     announce: Callable[[str], None] = print,
     **options: str,
 ) -> None:
@@ -105,8 +110,9 @@ def launch(
         labelled: as `build` takes it.
         announce: called with the page's address once it can be opened.
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
+        served: see `ModelHost`.
     """
-    model = ModelHost(base, sources=sources, **options)
+    model = ModelHost(base, sources=sources, served=served, **options)
     model.start()
     demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(
@@ -145,7 +151,15 @@ def _status(host: ModelHost, say: Words) -> str:
     loaded = ", ".join(engine.adapters.names) or say("none")
     dtype = str(engine.base.dtype).removeprefix("torch.")
     ready = say("status_ready", base=host.base, dtype=dtype, device=engine.base.device, adapters=loaded)
-    return cards.notice(ready)
+    return cards.notice(ready) + _served(host, say)
+
+
+def _served(host: ModelHost, say: Words) -> str:
+    """Who answers, where it is not the base that is loaded."""
+    if host.served is None:
+        return ""
+    models = ", ".join(f"{variant} = {model}" for variant, model in host.served.models.items())
+    return cards.notice(say("status_served", url=host.served.url, models=models))
 
 
 def _footer(host: ModelHost, say: Words) -> str:

@@ -14,6 +14,7 @@ from midalign_demo.tasks import slot_filling
 
 if TYPE_CHECKING:
     from midalign_demo.engine import Engine
+    from midalign_demo.served import ServedEngine
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +28,18 @@ class ModelHost:
     Args:
         base, options: as `midalign_demo.engine.open_engine` takes them.
         sources: adapters in the place of the shipped ones, by role; `task` and `joint` are those of `FIRST_TASK`.
+        served: what answers in the place of the base, which is then loaded for maps and layers alone.
     """
 
-    def __init__(self, base: str, *, sources: Mapping[str, str] | None = None, **options: str):
-        self.base, self._options = base, options
+    def __init__(
+        self,
+        base: str,
+        *,
+        sources: Mapping[str, str] | None = None,
+        served: ServedEngine | None = None,
+        **options: str,
+    ):
+        self.base, self.served, self._options = base, served, options
         self._given = dict(sources or {})
         self._stage = f"Starting {base}"
         self._since = time.monotonic()
@@ -44,7 +53,9 @@ class ModelHost:
         return {**variants.shipped_sources(self.base, task), **given}
 
     def variants(self, task: str) -> list[str]:
-        """The variants that a task's adapters allow; known before they are loaded."""
+        """The variants that a task's adapters allow, or that are served; known before anything is loaded."""
+        if self.served is not None:
+            return self.served.variants(task)
         roles = self.sources(task).keys()
         return [name for name in variants.VARIANTS if variants.roles_of([name]) <= roles]
 
@@ -100,6 +111,11 @@ class ModelHost:
         while not self.wait(_TELL_SECONDS):
             yield self.stage
 
+    def answering_stages(self) -> Iterator[str]:
+        """As `loading_stages`, until what answers is there; a server is there at once."""
+        if self.served is None:
+            yield from self.loading_stages()
+
     @property
     def engine(self) -> Engine:
         """The engine.
@@ -113,11 +129,14 @@ class ModelHost:
             raise InputError(f"The model is still loading: {self.stage}")
         return self._engine
 
-    def engine_for(self, task: str) -> Engine:
-        """The engine with a task's adapters.
+    def engine_for(self, task: str) -> Engine | ServedEngine:
+        """What answers: the engine with a task's adapters, waited for, or the server.
 
         Raises:
             InputError: as `engine`; or an adapter that does not fit the base.
         """
+        if self.served is not None:
+            return self.served
+        self.wait()
         self.engine.add_task(task, self.sources(task))
         return self.engine

@@ -48,7 +48,6 @@ class LabelledExamples:
             if not isinstance(n, int) or isinstance(n, bool):
                 raise InputError(f"n: {n!r} is not a number from 1 to {unseen.MOST}")
             examples = unseen.sample(self.of(task), language or None, n)
-            self._host.wait()
             engine = self._host.engine_for(task)
             chosen = variants or engine.variants(task)
             return unseen.evaluate_sample(engine, examples, chosen)

@@ -79,7 +79,7 @@ class StoredAnswers:
     def __init__(self, host: ModelHost, file: Path | None = None):
         self._documents: dict[tuple, dict] = {}
         file = file or path()
-        if host.base != embedded.NAME or not file.is_file():
+        if host.base != embedded.NAME or host.served is not None or not file.is_file():
             return
         stored = json.loads(files.read_text(file))
         for document in stored["answers"]:
