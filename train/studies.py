@@ -199,7 +199,7 @@ STUDIES: dict[str, Study] = {
         "Seeds of joint training: JSON",
         "F1 held to the schema, mean over languages with task data and over those without. Universal NER 1.0 "
         "(CC BY-SA 4.0), dev part, the first 100 texts of each language.",
-        Trial("joint", "joint", ("--recipe", "json-joint", "--init", "json"), variant="joint"),
+        Trial("joint", "joint", ("--recipe", "json-joint-2", "--init", "json"), variant="joint"),
         Trial(
             _LONGER, "task",
             ("--recipe", "json", "--init", "json", "--steps", "40", "--dev-every", "20", "--learning-rate", "4e-4",
