@@ -19,6 +19,7 @@ def question_of(
     language: str | None = None,
     target: str | None = None,
     slots: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
     schema: Any = None,
 ) -> Question:
     """A checked question.
@@ -26,26 +27,31 @@ def question_of(
     Args:
         language, target: tags in their usual spelling; a translation needs both.
         slots: of slot filling; default: `slot_filling.DEFAULT_INVENTORY`.
-        schema: of JSON generation; default: named entities. One of their form with other types asks for those.
+        types: of JSON generation, what to look for; default: named entities.
+        schema: of JSON generation, in the place of types; one of their form asks for its types.
 
     Raises:
         InputError: no such task, a bad text, something missing, or something that belongs to another task.
     """
     if task not in tasks.MODULES:
         raise InputError(f"task: {task!r} is not one of {', '.join(tasks.MODULES)}")
-    owners = {"slots": slot_filling.NAME, "target": translation.NAME, "schema": json_generation.NAME}
-    for option, value in (("slots", slots), ("target", target), ("schema", schema)):
+    owners = {
+        "slots": slot_filling.NAME, "target": translation.NAME, "types": json_generation.NAME,
+        "schema": json_generation.NAME,
+    }  # fmt: skip
+    for option, value in (("slots", slots), ("target", target), ("types", types), ("schema", schema)):
         if value is not None and task != owners[option]:
             raise InputError(f"{option}: given, but the task is {task}; it belongs to {owners[option]}")
     text = check_text(text)
     if task == translation.NAME:
         return translation.Question(text, *translation.check_direction(language, target))
     if task == json_generation.NAME:
-        if schema is None:
-            return json_generation.Question(text, language)
-        types = json_generation.types_of(json_generation.check_schema(schema))
+        if schema is not None:
+            types = json_generation.types_of(json_generation.check_schema(schema))
+            if types is None:
+                return json_generation.Question(text, language, schema=schema)
         if types is None:
-            return json_generation.Question(text, language, schema=schema)
+            return json_generation.Question(text, language)
         return json_generation.Question(text, language, tuple(slot_filling.check_inventory(types, "types")))
     inventory = slot_filling.check_inventory(slots if slots is not None else slot_filling.DEFAULT_INVENTORY)
     return slot_filling.Question(text, tuple(inventory), language)

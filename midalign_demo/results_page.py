@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -186,8 +187,8 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
     def is_other(row: str) -> bool:
         return table.group(row) != "supervised"
 
-    def strength(row: str) -> float | None:
-        return known.get(table.language(row))
+    def strength(row: str) -> float:
+        return known.get(table.language(row), math.nan)  # which is neither above nor below anything
 
     kinds: dict[str, Callable[[str], bool]] = {"all": lambda row: True}
     kinds |= {group: lambda row, group=group: table.group(row) == group for group in GROUPS}
@@ -195,12 +196,8 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
         "not supervised": is_other,
         "not supervised, Latin script": lambda row: is_other(row) and _is_latin(table, row),
         "not supervised, other scripts": lambda row: is_other(row) and not _is_latin(table, row),
-        f"not supervised, retrieval of the base {_WELL} or more": lambda row: (
-            is_other(row) and strength(row) is not None and strength(row) >= _WELL
-        ),
-        f"not supervised, retrieval of the base below {_WELL}": lambda row: (
-            is_other(row) and strength(row) is not None and strength(row) < _WELL
-        ),
+        f"not supervised, retrieval of the base {_WELL} or more": lambda row: is_other(row) and strength(row) >= _WELL,
+        f"not supervised, retrieval of the base below {_WELL}": lambda row: is_other(row) and strength(row) < _WELL,
     }
     rows = []
     for kind, takes in kinds.items():

@@ -10,7 +10,7 @@ from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 from midalign_demo.files import read_text
 from midalign_demo.questions import parse_schema, question_of
-from midalign_demo.tasks import json_generation, slot_filling
+from midalign_demo.tasks import slot_filling
 from midalign_demo.tasks.question import Question
 
 
@@ -71,13 +71,9 @@ def _take_published(arguments: argparse.Namespace) -> None:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    if arguments.types is not None and arguments.task != json_generation.NAME:
-        raise InputError(f"types: given, but the task is {arguments.task}; they belong to {json_generation.NAME}")
-    schema = None if arguments.types is None else json_generation.entity_schema(arguments.types)
-    if arguments.schema is not None:
-        schema = parse_schema(read_text(arguments.schema), arguments.schema)
+    schema = None if arguments.schema is None else parse_schema(read_text(arguments.schema), arguments.schema)
     question = question_of(
         arguments.task, arguments.text, language=arguments.language, target=arguments.target, slots=arguments.slots,
-        schema=schema,
+        types=arguments.types, schema=schema,
     )  # fmt: skip
     return published.framed(question) if arguments.published else question
