@@ -206,6 +206,18 @@ class AdapterSet:
         self._check(weights)
         return self._rows.sum_of(weights)
 
+    def state_with(self, weights: Weights) -> dict[str, torch.Tensor]:
+        """The base's weights by name with adapters added, in the base's precision; the base itself stays as it is.
+
+        Raises:
+            InputError: as `rows`.
+        """
+        state = dict(self.base.model.state_dict())  # the base's own tensors: what is changed is a copy
+        for path, change in self.sum_of(weights).items():
+            key = f"{path}.weight"
+            state[key] = (state[key].float() + change).to(state[key].dtype)
+        return state
+
     def under(self, weights: Weights) -> contextlib.AbstractContextManager[None]:
         """As `rows`, with the same adapters for every row of batches of any size."""
         return self.rows([weights])

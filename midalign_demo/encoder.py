@@ -88,15 +88,12 @@ def _write_blocks(adapters: AdapterSet, weights: Weights, layer: int, parts: Pat
     config.output_hidden_states = True
     with torch.device("meta"):
         part = type(decoder)(config)
-    state = {
-        key: tensor for key, tensor in decoder.state_dict().items() if key in part.state_dict()
-    }  # tensors of the base itself: what is changed is copied first
     names = {id(module): name for name, module in base.model.named_modules()}
     prefix = names[id(decoder)] + "."
-    for path, change in adapters.sum_of(weights).items():
-        key = path.removeprefix(prefix) + ".weight"
-        if key in state:
-            state[key] = (state[key].float() + change).to(state[key].dtype)
+    whole, wanted = adapters.state_with(weights), part.state_dict()
+    state = {
+        name: tensor for key, tensor in whole.items() if (name := key.removeprefix(prefix)) != key and name in wanted
+    }
     part.load_state_dict(state, assign=True)
     part.save_pretrained(parts)
 

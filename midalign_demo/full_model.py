@@ -25,10 +25,7 @@ def write_model(adapters: AdapterSet, weights: Weights, folder: str | Path) -> N
     import torch
 
     base = adapters.base
-    state = dict(base.model.state_dict())  # tensors of the base itself: what is changed is copied first
-    for path, change in adapters.sum_of(weights).items():
-        key = f"{path}.weight"
-        state[key] = (state[key].float() + change).to(state[key].dtype)
+    state = adapters.state_with(weights)
     with torch.device("meta"):
         whole = type(base.model)(copy.deepcopy(base.model.config))
     whole.load_state_dict(state, assign=True)
