@@ -20,13 +20,15 @@ def load(source: str) -> SentenceTransformer:
     Raises:
         InputError: there is none, or it can't be had.
     """
+    if not source.strip():  # which would be a model without any module
+        raise InputError("encoder: '' is neither a folder nor a hub id such as sentence-transformers/LaBSE")
     from sentence_transformers import SentenceTransformer  # takes seconds to import
 
     try:
         return SentenceTransformer(source)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:  # whatever a broken folder leads to
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"encoder: {source!r} can't be loaded by sentence-transformers: {reason}") from error
+        raise InputError(f"encoder: {source[:200]!r} can't be loaded by sentence-transformers: {reason}") from error
 
 
 def name_of(source: str) -> str:

@@ -44,6 +44,8 @@ class ServedEngine:
         Raises:
             InputError: no models, a name that is no variant's, or the package `openai` is not installed.
         """
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"server: {url[:200]!r} is not an address such as http://localhost:8000/v1")
         if not models:
             raise InputError("served: no model given; name one for each variant, such as base=gemma-3-270m")
         check(list(models))

@@ -50,6 +50,8 @@ def test_what_is_no_encoder_is_refused(refused, tiny_model, parallel_folder, tmp
     (tmp_path / "empty").mkdir()
     line = refused(*arguments, "--encoder", tmp_path / "empty")
     assert f"encoder: '{tmp_path / 'empty'}' can't be loaded by sentence-transformers" in line
+    assert "encoder: '' is neither a folder nor a hub id" in refused(*arguments, "--encoder", "")
+    assert len(refused(*arguments, "--encoder", "x" * 100_000)) < 1000
     (tmp_path / "other").mkdir()
     third_layer.rename(tmp_path / "other" / "base")
     assert "encoder: 'base' is the name of two things" in refused(*arguments, "--encoder", tmp_path / "other" / "base")

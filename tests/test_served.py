@@ -63,6 +63,7 @@ def test_compare_and_evaluate_ask_the_server(document, server, served_models, tm
     ("options", "expected"),
     [
         (("--server", "http://127.0.0.1:9/v1", "--served", "base=x"), "server: http://127.0.0.1:9/v1 can't be reached"),
+        (("--server", "", "--served", "base=x"), "server: '' is not an address"),
         (("--server", "URL"), "served: no model given"),
         (("--server", "URL", "--served", "base"), "served: 'base' is not of the form"),
         (("--server", "URL", "--served", "mine=x"), "variants: 'mine' is not one of"),

@@ -253,7 +253,7 @@ def check_inventory(names: Sequence[str], what: str = "slots") -> list[str]:
     for name in names:
         if re.search(r"[,:;\n]", name) or len(name) > 60:
             raise InputError(
-                f"{what}: {name!r} is not a name: no comma, colon, semicolon or line break, 60 characters at most"
+                f"{what}: {name[:61]!r} is not a name: no comma, colon, semicolon or line break, 60 characters at most"
             )
         if names.count(name) > 1:
             raise InputError(f"{what}: {name!r} is given twice")
