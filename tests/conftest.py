@@ -27,14 +27,18 @@ from midalign_demo.engine import Engine
 from midalign_demo.full_model import write_model
 from tests import tiny
 
-torch.set_num_threads(1)
-
 SENTENCES = [
     "The kettle is on the stove.",
     "Der Kessel steht auf dem Herd, und niemand hört ihn pfeifen.",
     "केतली चूल्हे पर है।",
     "Do",
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums are rounded alike only over one number of threads, and UMAP, run in a test before, raises torch's."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
+from midalign_demo.files import replacing
 from midalign_demo.middle import tokenize
 from train import processes
 from train.objectives import (
@@ -198,7 +199,8 @@ class _MarkComplete(TrainerCallback):
         for file in folder.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-        (folder / _COMPLETE).write_text(f"{self.seconds:.1f}\n", encoding="utf-8")
+        with replacing(folder / _COMPLETE) as mark:  # a kill must not leave one without its seconds
+            mark.write(f"{self.seconds:.1f}\n")
 
 
 def run(
