@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from midalign_demo import hub
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 _WEIGHTS = "adapter_model.safetensors"
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _PREFIX = "base_model.model."  # PEFT writes it before the paths of layers
 
 
@@ -44,16 +46,22 @@ def shipped() -> list[str]:
 
 
 def locate(name: str) -> Path:
-    """The folder of a shipped adapter's name, or of a path.
+    """The folder of a shipped adapter's name, of a path, or of an adapter on the Hugging Face hub, which is fetched.
 
     Raises:
-        InputError: neither.
+        InputError: none of these, or one without the two files that an adapter is made of.
     """
     path = Path(name) if Path(name).is_dir() else shipped_folder() / name
+    why = ""
+    if not path.is_dir() and _HUB_ID.fullmatch(name):
+        try:
+            path = hub.fetched_adapter(name)
+        except (OSError, ValueError) as error:  # what the hub's client raises: offline, gated, gone, no such name
+            why = f", nor can it be had from the hub ({' '.join(str(error).split())[:160]})"
     if not (path / "adapter_config.json").is_file() or not (path / _WEIGHTS).is_file():
         raise InputError(
             f"adapter: {name!r} is neither a shipped adapter ({', '.join(shipped()) or 'none'}) "
-            f"nor a folder with adapter_config.json and {_WEIGHTS}"
+            f"nor a folder or hub id with adapter_config.json and {_WEIGHTS}{why}"
         )
     return path
 
@@ -175,7 +183,7 @@ class AdapterSet:
         """Load an adapter under a name.
 
         Args:
-            source: a shipped adapter's name or a folder.
+            source: a shipped adapter's name, a folder or a hub id.
 
         Raises:
             InputError: no such adapter, or one that does not fit the base.

@@ -1,4 +1,4 @@
-"""The scores in an adapter's model card, taken from result tables: a section of the text, and metadata for the hub."""
+"""The scores in an adapter's model card, taken from result tables: a section of the text, and the hub's metadata."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def update(name: str, found: Iterable[ResultTable]) -> Path:
     if not mine:
         raise InputError(f"card: no result table was made with the present weights of {name!r}; run midalign results")
     card = ModelCard.load(path)
+    if record := provenance.record_of(name):
+        card.data.datasets = provenance.hub_datasets(provenance.training_in(record)) or None
     card.data.model_name = adapters.locate(name).name
     card.data.eval_results = [result for table in mine for result in evaluations(table, _role(table, weights))]
     card.text = card.text.replace("\r\n", "\n")

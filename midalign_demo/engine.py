@@ -76,7 +76,8 @@ class Engine:
 
         Args:
             task: name of the task, such as `slot-filling`.
-            sources: for the roles `task`, `align` and `joint` a shipped adapter's name or a folder; none is a must.
+            sources: for the roles `task`, `align` and `joint` a shipped adapter's name, a folder or a
+                hub id; none is a must.
 
         Raises:
             InputError: an adapter that is not there or does not fit the base.

@@ -22,6 +22,11 @@ GROUPS = ("supervised", "aligned", "transfer")
 
 _RECORD = "training.json"
 _TEXTS = ("data", "dev", "parallel", "parallel_dev")  # the keys of a recipe that name text
+_ON_HUB = {
+    "NTREX-128": "davidstap/NTREX",
+    "TICO-19": "gmnlp/tico19",
+    "Universal NER": "universalner/universal_ner",
+}
 _SOURCE = re.compile(r"(?P<path>[^*]+?)(?::(?P<first>\d+)-(?P<last>\d+))?(?:\*\d+)?")
 
 
@@ -50,7 +55,7 @@ def training_of(name: str) -> Training:
     """What an adapter was made from.
 
     Args:
-        name: a shipped adapter's name or a folder.
+        name: a shipped adapter's name, a folder or a hub id.
 
     Raises:
         InputError: no such adapter, or one without a `training.json` of `midalign-train`.
@@ -109,6 +114,11 @@ def _together(trainings: Sequence[Training]) -> Training:
         notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
         complete=all(training.complete for training in trainings),
     )
+
+
+def hub_datasets(training: Training) -> list[str]:
+    """Hub ids of the data behind an adapter, as far as the hub has it and its notes begin with a name known here."""
+    return sorted({hub_id for name, hub_id in _ON_HUB.items() for note in training.notes if note.startswith(name)})
 
 
 def group_of(tag: str, trainings: Iterable[Training]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from midalign_demo import files
+from midalign_demo import files, hub
 from midalign_demo.errors import InputError
 
 SPACEFILE = "Spacefile"
@@ -193,23 +193,10 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
     Raises:
         InputError: not a built folder, no access, or no such owner.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
     description = read_spacefile(folder)
     if not (folder / "requirements.txt").is_file():
         raise InputError(f"space: {folder} has no requirements.txt; make it with `midalign space build`")
-    hub = HfApi()
-    try:
-        made = hub.create_repo(
-            repo, repo_type="space", space_sdk=description["sdk"], private=private, exist_ok=True
-        )  # fmt: skip
-        hub.upload_folder(
-            repo_id=made.repo_id, repo_type="space", folder_path=folder, commit_message="midalign", delete_patterns="*"
-        )
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
-        raise InputError(f"space: {repo!r} can't be uploaded ({str(error).strip().splitlines()[0]})") from error
-    return str(made)
+    return hub.upload(folder, repo, "space", private=private, sdk=description["sdk"])
 
 
 def own_project() -> Path:

@@ -217,3 +217,23 @@ def server(tmp_path_factory):
     yield f"http://127.0.0.1:{port}/v1"
     process.terminate()
     process.wait(30)
+
+
+@pytest.fixture
+def hub_calls(monkeypatch):
+    """What is asked of the hub, instead of asking it: (method, arguments..) in order."""
+    import huggingface_hub
+
+    calls = []
+
+    class Hub:
+        def create_repo(self, repo, **options):
+            calls.append(("create_repo", repo, options))
+            kind = "spaces/" if options["repo_type"] == "space" else ""
+            return huggingface_hub.RepoUrl(f"https://huggingface.co/{kind}{repo}")
+
+        def upload_folder(self, **options):
+            calls.append(("upload_folder", options))
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+    return calls

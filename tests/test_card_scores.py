@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import shutil
 
 import pytest
@@ -53,6 +54,14 @@ def test_scores_take_the_place_of_the_old_ones_and_nothing_else_changes(adapter)
     assert table.command in once
     card_scores.update(str(adapter), [table])
     assert path.read_text(encoding="utf-8") == once
+
+
+def test_data_that_the_hub_has_are_named_by_their_ids_there(adapter):
+    recipe = {"data": ["parallel/ntrex:265-988"], "data_notes": ["NTREX-128 (news): CC BY-SA 4.0", "Our own: CC0"]}
+    record = {"kind": "align", "recipe": recipe, "data": {"languages": ["de", "en"]}}
+    (adapter / "training.json").write_text(json.dumps(record), encoding="utf-8")
+    said = card_scores.update(str(adapter), [made_with(adapter)]).read_text(encoding="utf-8")
+    assert yaml.safe_load(said.split("---")[1])["datasets"] == ["davidstap/NTREX"]
 
 
 def test_a_card_without_scores_gets_them_at_its_end(adapter):

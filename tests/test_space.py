@@ -97,25 +97,14 @@ def test_an_app_is_started_and_waited_for(tmp_path):
         pass
 
 
-def test_upload_makes_the_space_and_sends_the_folder(built, monkeypatch):
-    import huggingface_hub
-
-    calls = []
-
-    class Hub:
-        def create_repo(self, repo, **options):
-            calls.append(("create_repo", repo, options))
-            return huggingface_hub.RepoUrl(f"https://huggingface.co/spaces/{repo}")
-
-        def upload_folder(self, **options):
-            calls.append(("upload_folder", options))
-
-    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+def test_upload_makes_the_space_and_sends_the_folder(built, hub_calls):
     assert space.push(built, "someone/demo") == "https://huggingface.co/spaces/someone/demo"
-    assert calls[0][1:] == (
-        "someone/demo", {"repo_type": "space", "space_sdk": "gradio", "private": False, "exist_ok": True},
+    assert hub_calls[0] == (
+        "create_repo", "someone/demo",
+        {"repo_type": "space", "space_sdk": "gradio", "private": False, "exist_ok": True},
     )  # fmt: skip
-    assert calls[1][1]["folder_path"] == built
+    assert hub_calls[1][1]["folder_path"] == built
+    assert hub_calls[1][1]["delete_patterns"] == "*"
 
 
 def test_upload_without_a_built_folder_is_refused(tmp_path):

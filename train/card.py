@@ -26,6 +26,9 @@ def card(kind: str, details: dict) -> str:
         "tags": ["lora", "midalign", "representation-alignment", kind if kind == "align" else recipe["task"]],
         "language": sorted({*languages, *data.get("align", {}).get("languages", ())}),
     }
+    training = provenance.training_in(details)
+    if found := provenance.hub_datasets(training):
+        metadata["datasets"] = found
     if is_embedded:
         metadata["license"] = "gemma"
     lines = [
@@ -39,7 +42,7 @@ def card(kind: str, details: dict) -> str:
     lines += [f"LoRA weights for `{base}`, made with `midalign-train {kind}`.", ""]
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]
-    lines += ["## Training data", "", *(f"- {note}" for note in provenance.training_in(details).notes)]
+    lines += ["## Training data", "", *(f"- {note}" for note in training.notes)]
     sources = [source for key in ("data", "parallel") for source in recipe.get(key, ())]
     lines += [*(f"- `{source}`" for source in sources), ""]
     lines += [f"Languages{' of the task' if kind == 'joint' else ''}: {', '.join(languages)}.", ""]

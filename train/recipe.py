@@ -41,7 +41,7 @@ class Recipe:
     dev: list[str] = _option([], "what to measure the dev loss on; none: no early stopping")
     data_notes: list[str] = _option([], "the data's sources and licences, for the adapter's card")
     init: str | None = _option(
-        None, "adapter to start from, a shipped one or a folder; its rank, modules and layers are kept"
+        None, "adapter to start from, a shipped one, a folder or a hub id; its rank, modules and layers are kept"
     )
     average: float = _option(
         0.0, "share of the weights that the run started from (init) in those that it ends with, see train.trainer",

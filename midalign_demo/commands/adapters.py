@@ -1,4 +1,4 @@
-"""`midalign adapters`: list, show, merge or export adapters, write scores into their cards."""
+"""`midalign adapters`: list, show, merge, export or upload adapters, write scores into their cards."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import math
 import shutil
 from pathlib import Path
 
-from midalign_demo import adapters, files
+from midalign_demo import adapters, files, hub
 from midalign_demo.commands import options
 from midalign_demo.errors import InputError
 
 
 def add(commands) -> None:
     parser = options.command(
-        commands, "adapters", run_adapters, "list, show, merge or export adapters, score their cards"
+        commands, "adapters", run_adapters, "list, show, merge, export or upload adapters, score their cards"
     )
-    parser.add_argument("action", choices=("list", "show", "merge", "export", "card"))
+    parser.add_argument("action", choices=("list", "show", "merge", "export", "push", "card"))
     parser.add_argument(
         "names", nargs="*", metavar="NAME",
-        help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME; card NAME .. (writes scores into their cards)",
+        help="show NAME; merge NAME*WEIGHT NAME*WEIGHT ..; export NAME; push NAME OWNER/REPOSITORY (to the "
+        "Hugging Face hub, with your token); card NAME .. (writes scores into their cards)",
     )  # fmt: skip
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for merge and export")
+    parser.add_argument("--private", action="store_true", help="for push: make a new repository private")
     parser.add_argument(
         "--tables", type=Path, metavar="DIR",
         help="for card: the tables of midalign results; default: those of the package",
@@ -52,6 +54,9 @@ def run_adapters(arguments: argparse.Namespace) -> None:
     if arguments.action == "card":
         _score_cards(arguments)
         return
+    if arguments.action == "push":
+        _push(arguments)
+        return
     if arguments.output is None:
         raise InputError(f"adapters {arguments.action}: no --output given")
     if arguments.action == "export":
@@ -60,6 +65,14 @@ def run_adapters(arguments: argparse.Namespace) -> None:
     else:
         _merge(arguments)
     options.print_json({"output": str(arguments.output)}) if arguments.json else print(arguments.output)
+
+
+def _push(arguments: argparse.Namespace) -> None:
+    if len(arguments.names) != 2:
+        raise InputError(f"push: {' '.join(arguments.names)!r} given; it takes NAME OWNER/REPOSITORY")
+    name, repo = arguments.names
+    url = hub.upload(adapters.locate(name), repo, "model", private=arguments.private, files=hub.ADAPTER_FILES)
+    options.print_json({"url": url}) if arguments.json else print(url)
 
 
 def _score_cards(arguments: argparse.Namespace) -> None:

@@ -35,7 +35,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--adapter", action="append", default=[], metavar="ROLE=SOURCE",
-        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)}; SOURCE a shipped one or a folder",
+        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)}; SOURCE a shipped one, a folder or "
+        "a hub id",
     )  # fmt: skip
 
 

@@ -108,6 +108,7 @@ def test_card_and_details_tell_how_the_adapter_was_made(align, tmp_path, capfd, 
     assert details["data"] == {"languages": ["de", "en", "sw"], "lines": [36]}
     card = (output / "README.md").read_text()
     assert card.startswith("---\nbase_model:")
+    assert "datasets:" not in card  # a folder of one's own is no data set of the hub
     assert f"`{parallel_folder}:1-36`" in card
     assert f"{details['dev_loss']:.4f}" in card
 
