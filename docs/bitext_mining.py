@@ -1,7 +1,7 @@
 """Bitext mining: find the translations of sentences among many others, with an exported encoder.
 
     midalign export-encoder encoders/align
-    python docs/bitext_mining.py encoders/align --parallel DATA/parallel/ntrex --language sw \\
+    python docs/bitext_mining.py encoders/align --parallel DATA/parallel/ntrex --languages sw,de \\
         --distractors DATA/parallel/tico19/en.txt DATA/slots/snips/en.jsonl
 
 Needs sentence-transformers alone. Pairs are found as in LASER (Artetxe & Schwenk 2019): candidates are each sentence's
@@ -61,27 +61,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("encoder", help="what SentenceTransformer loads")
     parser.add_argument("--parallel", type=Path, required=True, help="folder of <language>.txt, aligned by lines")
-    parser.add_argument("--language", required=True, help="the sources'; the targets are English")
+    parser.add_argument("--languages", required=True, help="the sources', such as sw,de; the targets are English")
     parser.add_argument(
         "--distractors", type=Path, nargs="+", required=True, help="English lines that translate nothing"
     )
     parser.add_argument("--count", type=int, default=5000, help="of distractors; default: 5000")
     arguments = parser.parse_args()
-    sources, english = (
-        (arguments.parallel / f"{tag}.txt").read_text(encoding="utf-8").splitlines()
-        for tag in (arguments.language, "en")
-    )
+    english = lines_of(arguments.parallel / "en.txt")
     known = set(english)
     others = [line for path in arguments.distractors for line in lines_of(path) if line.strip() and line not in known]
     others = others[: arguments.count]
     encoder = SentenceTransformer(arguments.encoder)
-    found = mine(*(encoder.encode(lines, convert_to_tensor=True) for lines in (sources, [*english, *others])))
-    tuned = range(*TUNED)
-    threshold = max((score for score, a, _ in found if a in tuned), key=lambda at: measure(found, tuned, at)["f1"])
-    result = {"language": arguments.language, "distractors": len(others), "threshold": threshold}
-    result["lines 1-200"] = measure(found, range(TUNED[0]), threshold)
-    result[f"lines 1-{len(sources)}"] = measure(found, range(len(sources)), threshold)
-    print(json.dumps(result, indent=1))
+    targets = encoder.encode([*english, *others], convert_to_tensor=True)
+    for language in arguments.languages.split(","):
+        sources = lines_of(arguments.parallel / f"{language}.txt")
+        found = mine(encoder.encode(sources, convert_to_tensor=True), targets)
+        tuned = range(*TUNED)
+        threshold = max((score for score, a, _ in found if a in tuned), key=lambda at: measure(found, tuned, at)["f1"])
+        result = {"language": language, "distractors": len(others), "threshold": threshold}
+        result["lines 1-200"] = measure(found, range(TUNED[0]), threshold)
+        result[f"lines 1-{len(sources)}"] = measure(found, range(len(sources)), threshold)
+        print(json.dumps(result))
 
 
 if __name__ == "__main__":
