@@ -16,7 +16,16 @@ from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
 from midalign_demo.errors import InputError
-from midalign_demo.variants import ROLES, VARIANTS, adapter_name, align_weight, check, roles_of, shipped_sources
+from midalign_demo.variants import (
+    ROLES,
+    VARIANTS,
+    adapter_name,
+    align_weight,
+    check,
+    own_of,
+    roles_of,
+    shipped_sources,
+)
 
 MAX_PROMPT_TOKENS = 2048
 
@@ -70,6 +79,7 @@ class Engine:
         self.adapters = AdapterSet(base)
         self._grammars = Grammars(base)
         self._merge_weights: dict[str, tuple[float, float]] = {}
+        self._own: dict[str, list[str]] = {}  # by task, the variants that the user named
 
     def add_task(self, task: str, sources: Mapping[str, str]) -> None:
         """Load what a task's variants need, as far as it is given and not loaded yet.
@@ -77,12 +87,13 @@ class Engine:
         Args:
             task: name of the task, such as `slot-filling`.
             sources: for the roles `task`, `align` and `joint` a shipped adapter's name, a folder or a
-                hub id; none is a must.
+                hub id; none is a must. Under any other name an adapter is a variant of that name.
 
         Raises:
             InputError: an adapter that is not there or does not fit the base.
         """
-        for role in ROLES:
+        self._own[task] = own_of(sources)
+        for role in (*ROLES, *self._own[task]):
             name = adapter_name(role, task)
             if role in sources and name not in self.adapters.names:
                 self.adapters.load(name, sources[role])
@@ -98,9 +109,10 @@ class Engine:
         return self._merge_weights.get(task, (1.0, 1.0))
 
     def variants(self, task: str) -> list[str]:
-        """The variants that the loaded adapters allow for a task, in the usual order."""
+        """The variants that the loaded adapters allow for a task, in the usual order, and the user's own."""
         loaded = set(self.adapters.names)
-        return [variant for variant in VARIANTS if {adapter_name(role, task) for role in roles_of([variant])} <= loaded]
+        usual = [name for name in VARIANTS if {adapter_name(role, task) for role in roles_of([name])} <= loaded]
+        return [*usual, *self._own.get(task, ())]
 
     def adapters_of(self, variant: str, task: str, merge: tuple[float, float] | None = None) -> dict[str, float]:
         """The adapters behind a variant, each with its weight.
@@ -111,7 +123,7 @@ class Engine:
         Raises:
             InputError: not a variant, or an adapter of it is not loaded.
         """
-        check([variant])
+        check([variant], self._own.get(task, ()))
         if variant not in self.variants(task):
             raise InputError(
                 f"variants: {variant!r} has no adapter for {task}; there are {', '.join(self.variants(task))}"
@@ -216,14 +228,14 @@ def open_engine(
     Args:
         base, dtype, device, report: see `midalign_demo.bases.load`.
         sources: see `Engine.add_task`; each takes the place of the shipped one.
-        variants: only the adapters that these need are loaded.
+        variants: only the adapters that these need are loaded, and those under names of the user's own.
 
     Raises:
         InputError: see `midalign_demo.bases.load` and `Engine.add_task`.
     """
     engine = Engine(bases.load(base, dtype=dtype, device=device, report=report))
     available = {**shipped_sources(base, task), **(sources or {})}
-    needed = roles_of(variants)
+    needed = roles_of(variants) | set(own_of(sources or {}))
     engine.add_task(task, {role: source for role, source in available.items() if role in needed})
     return engine
 

@@ -148,7 +148,8 @@ def load(
     Args:
         base, dtype, device: see `midalign_demo.bases.load`.
         adapters: for the roles `task`, `align` and `joint` a folder or a shipped adapter's name, in the place of the
-            shipped ones. A `task` or `joint` adapter then answers whatever task is asked.
+            shipped ones. A `task` or `joint` adapter then answers whatever task is asked. Under any other name an
+            adapter is a variant of that name.
 
     Raises:
         InputError: see `midalign_demo.bases.load`.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from midalign_demo.engine import Answer, Row
 from midalign_demo.errors import InputError
-from midalign_demo.variants import VARIANTS, check
+from midalign_demo.variants import VARIANTS, check, own_of
 
 if TYPE_CHECKING:
     import openai
@@ -42,13 +42,13 @@ class ServedEngine:
                 is continued as it is.
 
         Raises:
-            InputError: no models, a name that is no variant's, or the package `openai` is not installed.
+            InputError: no models, a name that can't be a variant's, or the package `openai` is not installed.
         """
         if not url.startswith(("http://", "https://")):
             raise InputError(f"server: {url[:200]!r} is not an address such as http://localhost:8000/v1")
         if not models:
             raise InputError("served: no model given; name one for each variant, such as base=gemma-3-270m")
-        check(list(models))
+        self._own = own_of(models)
         try:
             import openai
         except ImportError as error:
@@ -58,8 +58,8 @@ class ServedEngine:
         self._client = openai.OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=1)
 
     def variants(self, task: str) -> list[str]:
-        """The variants that there are models for, in the usual order."""
-        return [variant for variant in VARIANTS if variant in self.models]
+        """The variants that there are models for, in the usual order, and the user's own."""
+        return [*(variant for variant in VARIANTS if variant in self.models), *self._own]
 
     def adapters_of(self, variant: str, task: str, merge: tuple[float, float] | None = None) -> dict[str, float]:
         """The model behind a variant.
@@ -67,7 +67,7 @@ class ServedEngine:
         Raises:
             InputError: not a variant, or there is no model for it.
         """
-        check([variant])
+        check([variant], self._own)
         if variant not in self.models:
             raise InputError(
                 f"variants: {variant!r} has no model at {self.url}; there are {', '.join(self.variants(task))}"

@@ -66,7 +66,7 @@ def test_compare_and_evaluate_ask_the_server(document, server, served_models, tm
         (("--server", "", "--served", "base=x"), "server: '' is not an address"),
         (("--server", "URL"), "served: no model given"),
         (("--server", "URL", "--served", "base"), "served: 'base' is not of the form"),
-        (("--server", "URL", "--served", "mine=x"), "variants: 'mine' is not one of"),
+        (("--server", "URL", "--served", "a b=x"), "variants: 'a b' can't be a name of your own"),
         (("--server", "URL", "--served", "base=/no/model"), "does not answer as '/no/model'"),
         (("--server", "URL", "--served", "base=x", "--variants", "task"), "'task' has no model at"),
         (("--server", "URL", "--served", "base=x", "--grammar"), "grammar: answers of a server can't be held"),

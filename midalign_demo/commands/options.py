@@ -35,8 +35,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--adapter", action="append", default=[], metavar="ROLE=SOURCE",
-        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)}; SOURCE a shipped one, a folder or "
-        "a hub id",
+        help=f"adapter for a variant: ROLE is {', '.join(variant_names.ROLES)} or a name of your own, for a variant "
+        "that is this adapter; SOURCE a shipped one, a folder or a hub id",
     )  # fmt: skip
 
 
@@ -121,11 +121,14 @@ def variants(arguments: argparse.Namespace, task: str) -> list[str]:
     Of a server, all that it serves.
     """
     if arguments.variants is not None:
-        return variant_names.check(arguments.variants)
+        named = _served(arguments) if has_server(arguments) else sources(arguments)
+        return variant_names.check(arguments.variants, variant_names.own_of(named))
     if has_server(arguments):
-        return [name for name in variant_names.VARIANTS if name in _served(arguments)]
-    roles = {*variant_names.shipped_sources(arguments.base, task), *sources(arguments)}
-    return [name for name in arguments.usual_variants if variant_names.roles_of([name]) <= roles] or ["base"]
+        return open_server(arguments).variants(task)
+    given = sources(arguments)
+    roles = {*variant_names.shipped_sources(arguments.base, task), *given}
+    usual = [name for name in arguments.usual_variants if variant_names.roles_of([name]) <= roles]
+    return [*usual, *variant_names.own_of(given)] or ["base"]
 
 
 def sources(arguments: argparse.Namespace) -> dict[str, str]:
@@ -133,10 +136,13 @@ def sources(arguments: argparse.Namespace) -> dict[str, str]:
     named = {}
     for pair in arguments.adapter:
         role, equals, source = pair.partition("=")
-        if role not in variant_names.ROLES or not equals:
+        if not equals or not source or role in ("base", "merged"):
             roles = ", ".join(variant_names.ROLES)
-            raise InputError(f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}")
+            raise InputError(
+                f"adapter: {pair!r} is not of the form ROLE=SOURCE with ROLE one of {roles}, or a name of your own"
+            )
         named[role] = source
+    variant_names.own_of(named)
     return named
 
 

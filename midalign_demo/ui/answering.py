@@ -141,7 +141,7 @@ class Answering:
             if stopped.is_set():
                 raise _Stopped
             question, guessed = asked(task, text, tag, target, slots or [], schema)
-            chosen = variants.check(chosen)
+            chosen = variants.check(chosen, self._host.variants(task))
             example = labelled(question, reference, brought)
             for stage in self._host.answering_stages():
                 if stopped.is_set():
@@ -243,4 +243,4 @@ def _drawn(document: dict, question: Question, example: Example | None, *, guess
 
 def default_variants(host: ModelHost, task: str) -> list[str]:
     """The variants that are ticked at first."""
-    return [name for name in host.variants(task) if name in variants.USUAL]
+    return variants.shown_first(host.variants(task))

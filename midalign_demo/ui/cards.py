@@ -69,7 +69,7 @@ def _card(output: dict, first: dict | None, document: dict, hues: Mapping[str, i
     Args:
         first: the answer that this one is compared with, if any.
     """
-    title, subtitle = say(f"variant_{output['variant']}"), say(f"about_{output['variant']}")
+    title, subtitle = say.variant(output["variant"])
     done = output.get("done", True)
     in_force = " + ".join(output["adapters"]) or say("none")
     state = say("tokens", n=output["new_tokens"])
@@ -148,7 +148,7 @@ def _items(task: str, output: dict) -> list[str] | None:
 
 def _compared(difference: Difference, document: dict, first: dict, say: Words) -> str:
     """Whether an answer is the first variant's, and if not, what is new in it and what it lacks."""
-    named = say(f"variant_{first['variant']}")
+    named, _ = say.variant(first["variant"])
     if not difference:
         return f'<p class="difference same"><b>{escape(say("same_as", first=named))}</b></p>'
     attributes = _written_in(document.get("target", document["language"]))

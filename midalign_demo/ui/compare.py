@@ -254,7 +254,10 @@ class CompareTab:
         return variants.align_weight(task, self._host.sources(task))
 
     def _variants(self, task: str) -> dict:
-        offered = [(label(f"variant_{name}"), name) for name in self._host.variants(task)]
+        offered = [
+            (label(f"variant_{name}") if name in variants.VARIANTS else name, name)
+            for name in self._host.variants(task)
+        ]
         return {"choices": offered, "value": answering.default_variants(self._host, task)}
 
 

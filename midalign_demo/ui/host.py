@@ -27,7 +27,8 @@ class ModelHost:
 
     Args:
         base, options: as `midalign_demo.engine.open_engine` takes them.
-        sources: adapters in the place of the shipped ones, by role; `task` and `joint` are those of `FIRST_TASK`.
+        sources: adapters in the place of the shipped ones, by role, or beside them under names of their own; all but
+            `align` are those of `FIRST_TASK`.
         served: what answers in the place of the base, which is then loaded for maps and layers alone.
     """
 
@@ -56,8 +57,9 @@ class ModelHost:
         """The variants that a task's adapters allow, or that are served; known before anything is loaded."""
         if self.served is not None:
             return self.served.variants(task)
-        roles = self.sources(task).keys()
-        return [name for name in variants.VARIANTS if variants.roles_of([name]) <= roles]
+        given = self.sources(task)
+        usual = [name for name in variants.VARIANTS if variants.roles_of([name]) <= given.keys()]
+        return [*usual, *variants.own_of(given)]
 
     def start(self) -> None:
         """Begin to load; returns at once."""

@@ -42,7 +42,7 @@ def make(midalign: Midalign, progress: Callable[[int, int], object] | None = Non
     asked = [(task, entry) for task, entries in examples.by_task().items() for entry in entries]
     answers = []
     for number, (task, entry) in enumerate(asked):
-        chosen = [name for name in midalign.variants(task) if name in variants.USUAL]
+        chosen = variants.shown_first(midalign.variants(task))
         document = midalign.compare(
             entry["text"], task, language=entry["language"], target=entry.get("target"), variants=chosen
         )
@@ -110,7 +110,7 @@ def _adapters_of(document: dict) -> dict[str, float]:
 def _is_current(document: dict, checksums: dict[str, str], host: ModelHost) -> bool:
     """Whether the host has the adapters, weights and prompts that the answers were made with."""
     task, by_variant = document["task"], {output["variant"]: output for output in document["outputs"]}
-    if list(by_variant) != [name for name in host.variants(task) if name in variants.USUAL]:
+    if list(by_variant) != variants.shown_first(host.variants(task)):
         return False
     sources = host.sources(task)
     named = {variants.adapter_name(role, task): source for role, source in sources.items()}

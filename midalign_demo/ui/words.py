@@ -105,6 +105,10 @@ class Words:
         self.tag = tag
         self._table = tables()[tag]
 
+    def variant(self, name: str) -> tuple[str, str]:
+        """A variant's title and what it is, in a few words; of a user's own its name, which says it all."""
+        return self._table.get(f"variant_{name}", name), self._table.get(f"about_{name}", "")
+
     def __call__(self, key: str, **values) -> str:
         """The words for a key, with values put in where they have a `{name}`."""
         return self._table[key].format(**values)

@@ -33,7 +33,7 @@ def test_no_link_asks_for_nothing():
         ("language", "<script>alert(1)</script>", "language: '<script>alert"),
         ("language", "de\x00", "language: 'de\\x00' is not"),
         ("target", "", "language: '' is not"),
-        ("variants", "base,best", "variants: 'best' is not one of base"),
+        ("variants", "base,<b>", "variants: 'base,<b>' are not names of variants"),
         ("grammar", "maybe", "grammar: 'maybe' is neither 0 nor 1"),
         ("task_weight", "nan", "weight: 'nan' is not a number from 0 to 2"),
         ("align_weight", "inf", "weight: 'inf'"),
