@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
@@ -16,6 +17,7 @@ from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
 from midalign_demo.errors import InputError
+from midalign_demo.middle import Progress, embed
 from midalign_demo.variants import (
     ROLES,
     VARIANTS,
@@ -137,6 +139,23 @@ class Engine:
         """How many tokens a text has."""
         with self.base.lock:
             return len(self.base.encode(text))
+
+    def embed(
+        self,
+        sentences: Sequence[str],
+        weights: Weights,
+        *,
+        layers: Sequence[int],
+        include_bos: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[int, np.ndarray]:
+        """Embeddings of n sentences under adapters: for each layer (n, width), see `midalign_demo.middle.embed`.
+
+        Raises:
+            InputError: an adapter that is not loaded, or as there.
+        """
+        with self.adapters.under(weights):
+            return embed(self.base, sentences, layers=layers, include_bos=include_bos, progress=progress)
 
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """Answer all rows in one batch, greedily; an answer ends at the end mark, a line break or `max_new_tokens`.

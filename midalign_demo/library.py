@@ -88,12 +88,10 @@ class Midalign:
         Raises:
             InputError: an empty sentence, a variant or a layer that there is not.
         """
-        from midalign_demo.middle import embed
-
         engine = self._with(slot_filling.NAME)
         layer = engine.base.middle_layer if layer is None else layer
-        with engine.adapters.under(engine.adapters_of(variant, slot_filling.NAME)):
-            return embed(engine.base, sentences, layers=[layer], include_bos=include_bos)[layer]
+        weights = engine.adapters_of(variant, slot_filling.NAME)
+        return engine.embed(sentences, weights, layers=[layer], include_bos=include_bos)[layer]
 
     def retrieval(
         self,
@@ -178,7 +176,6 @@ def retrieval_by_layer(
         others: encoders.
         progress: called with (sentences done, sentences to do), over all variants.
     """
-    from midalign_demo.middle import embed
 
     names = [score] if isinstance(score, str) else list(score)
 
@@ -198,8 +195,7 @@ def retrieval_by_layer(
             if progress:
                 progress(before + done, n * len(variants))
 
-        with engine.adapters.under(in_force[variant]):
-            rows = embed(engine.base, sentences, layers=layers, include_bos=include_bos, progress=tell)
+        rows = engine.embed(sentences, in_force[variant], layers=layers, include_bos=include_bos, progress=tell)
         result["variants"][variant] = {"layers": {str(layer): scored(rows[layer]) for layer in layers}}
     if others:
         result["encoders"] = {encoders.name_of(other): scored(encoders.embed(other, sentences)) for other in others}

@@ -235,8 +235,6 @@ def embeddings(
     Raises:
         InputError: an adapter that is not loaded, or as `midalign_demo.middle.embed`.
     """
-    from midalign_demo.middle import embed  # torch takes seconds to import
-
     sentences = [line for lines in corpus.values() for line in lines]
     passes: dict[tuple, list[int]] = {}
     for view in views:
@@ -248,8 +246,7 @@ def embeddings(
             if progress:
                 progress(before + done, n * len(passes))
 
-        with engine.adapters.under(dict(weights)):
-            found[weights] = embed(engine.base, sentences, layers=layers, progress=tell)
+        found[weights] = engine.embed(sentences, dict(weights), layers=layers, progress=tell)
     return [found[tuple(sorted(view.weights.items()))][view.layer] for view in views]
 
 

@@ -29,6 +29,7 @@ KEYS = {
 }  # fmt: skip
 NEEDED = ("title", "sdk", "sdk_version", "app_file", "license")
 _CONTENTS = ("app.py", "midalign_demo", "LICENSE", "NOTICE", SPACEFILE)
+_ZERO_GPU_TORCH = "torch>=2.8,<2.12"  # what ZeroGPU runs (huggingface.co/docs/hub/spaces-zerogpu)
 _PORT_VARIABLE = "GRADIO_SERVER_PORT"
 _START_SECONDS = 900
 _QUESTION = "Wecke mich morgen um sieben Uhr"
@@ -71,8 +72,10 @@ def requirements(project: Path, description: Mapping) -> str:
     content = tomllib.loads(files.read_text(project / "pyproject.toml"))["project"]
     listed = [*content["dependencies"], *content["optional-dependencies"]["embedded"]]
     # The SDK's version is the Space's; pip must not choose another.
-    pinned = [f"gradio=={description['sdk_version']}" if name.startswith("gradio>") else name for name in listed]
-    return "".join(f"{name}\n" for name in pinned)
+    pinned = {"gradio": f"gradio=={description['sdk_version']}"}
+    if str(description.get("suggested_hardware", "")).startswith("zero"):
+        pinned["torch"] = _ZERO_GPU_TORCH
+    return "".join(f"{pinned.get(name.partition('>')[0], name)}\n" for name in listed)
 
 
 def build(project: Path, output: Path) -> None:

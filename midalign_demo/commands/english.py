@@ -44,14 +44,13 @@ def pool(arguments: argparse.Namespace, examples: Sequence[Example]) -> list[str
 def found(engine: Engine, examples: Sequence[Example], variant: str, sentences: Sequence[str]) -> list[bool | None]:
     """For each example whether its translation is the nearest of the sentences under a variant, at the middle layer."""
     from midalign_demo import relation
-    from midalign_demo.middle import embed
 
     places = {english: number for number, english in enumerate(sentences)}
     numbers = [number for number, example in enumerate(examples) if translation_of(example)]
     texts = [examples[number].question.text for number in numbers]
-    with engine.adapters.under(engine.adapters_of(variant, examples[0].question.task)):
-        embedded = embed(engine.base, [*sentences, *texts], progress=progress_bar(f"embedding, {variant}"))
-    rows = embedded[engine.base.middle_layer]
+    weights, layer = engine.adapters_of(variant, examples[0].question.task), engine.base.middle_layer
+    tell = progress_bar(f"embedding, {variant}")
+    rows = engine.embed([*sentences, *texts], weights, layers=[layer], progress=tell)[layer]
     own = [places[translation_of(examples[number])] for number in numbers]
     marks = relation.found(rows[len(sentences) :], rows[: len(sentences)], own)
     result: list[bool | None] = [None] * len(examples)

@@ -47,7 +47,6 @@ def document(arguments: argparse.Namespace) -> dict:
     if len(set(english.values())) < 2:
         raise InputError(f"probe: the commands of {arguments.path} have no two different intents")
 
-    from midalign_demo.middle import embed
     from midalign_demo.probe import fold_of, right
 
     variants = options.variants(arguments, slot_filling.NAME)
@@ -63,8 +62,8 @@ def document(arguments: argparse.Namespace) -> dict:
     result["adapters"] = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
     result["variants"] = {}
     for variant in variants:
-        with engine.adapters.under(result["adapters"][variant]):
-            rows = embed(engine.base, sentences, layers=layers, progress=progress_bar(f"embedding, {variant}"))
+        tell = progress_bar(f"embedding, {variant}")
+        rows = engine.embed(sentences, result["adapters"][variant], layers=layers, progress=tell)
         result["variants"][variant] = {
             "layers": {
                 str(layer): _by_language(right(at[:count], wanted[:count], folds[:count], at, wanted, folds), tags)

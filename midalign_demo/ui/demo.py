@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from midalign_demo import bases, embedded, projection
-from midalign_demo.ui import cards, words
+from midalign_demo.ui import cards, words, zero_gpu
 from midalign_demo.ui.about import AboutTab
 from midalign_demo.ui.compare import CompareTab
 from midalign_demo.ui.host import ModelHost
@@ -112,7 +112,7 @@ def launch(
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
         served: see `ModelHost`.
     """
-    model = ModelHost(base, sources=sources, served=served, **options)
+    model = ModelHost(base, sources=sources, served=served, zero=zero_gpu.prepare(), **options)
     model.start()
     demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=_QUEUE_PLACES)
     _, local_url, share_url = demo.launch(

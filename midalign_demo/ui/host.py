@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from midalign_demo import embedded, variants
+from midalign_demo import embedded, tasks, variants
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import slot_filling
+from midalign_demo.ui.zero_gpu import ZeroEngine
 
 if TYPE_CHECKING:
     from midalign_demo.engine import Engine
@@ -30,6 +31,7 @@ class ModelHost:
         sources: adapters in the place of the shipped ones, by role, or beside them under names of their own; all but
             `align` are those of `FIRST_TASK`.
         served: what answers in the place of the base, which is then loaded for maps and layers alone.
+        zero: on a ZeroGPU Space, see `midalign_demo.ui.zero_gpu`.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class ModelHost:
         *,
         sources: Mapping[str, str] | None = None,
         served: ServedEngine | None = None,
+        zero: bool = False,
         **options: str,
     ):
-        self.base, self.served, self._options = base, served, options
+        self.base, self.served, self.zero, self._options = base, served, zero, options
         self._given = dict(sources or {})
         self._stage = f"Starting {base}"
         self._since = time.monotonic()
-        self._engine: Engine | None = None
+        self._engine: Engine | ZeroEngine | None = None
         self._problem: str | None = None
         self._finished = threading.Event()
 
@@ -62,7 +65,10 @@ class ModelHost:
         return [*usual, *variants.own_of(given)]
 
     def start(self) -> None:
-        """Begin to load; returns at once."""
+        """Begin to load; returns at once, but on ZeroGPU, where all has to be loaded before the page is served."""
+        if self.zero:
+            self._load()
+            return
         threading.Thread(target=self._load, name="model-loader", daemon=True).start()
 
     def _load(self) -> None:
@@ -70,9 +76,14 @@ class ModelHost:
             embedded.check_ahead(self.base)
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
-            self._engine = open_engine(
+            engine = open_engine(
                 self.base, FIRST_TASK, sources=self.sources(FIRST_TASK), report=self._report, **self._options
             )
+            if self.zero:
+                for task in tasks.MODULES:
+                    engine.add_task(task, self.sources(task))
+                engine = ZeroEngine(engine)
+            self._engine = engine
         except InputError as error:
             self._problem = str(error)
         except Exception:
@@ -119,7 +130,7 @@ class ModelHost:
             yield from self.loading_stages()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine | ZeroEngine:
         """The engine.
 
         Raises:
@@ -131,7 +142,7 @@ class ModelHost:
             raise InputError(f"The model is still loading: {self.stage}")
         return self._engine
 
-    def engine_for(self, task: str) -> Engine | ServedEngine:
+    def engine_for(self, task: str) -> Engine | ZeroEngine | ServedEngine:
         """What answers: the engine with a task's adapters, waited for, or the server.
 
         Raises:

@@ -164,7 +164,7 @@ class MapTab:
         if tell:
             tell(0.99, say("draw_laying_out", n=len(rows[0]), method=method.upper()))
         shown = maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
-        if ahead:
+        if ahead and not self._host.zero:  # there the GPU's time is the visitor's
             self._store.look_ahead(engine, texts, list(weights.values()))
         return shown
 

@@ -48,8 +48,6 @@ class EmbeddingStore:
             layers: default: all layers.
             progress: called with (sentences done, sentences to do); not at all if there is nothing to do.
         """
-        from midalign_demo.middle import embed  # torch takes seconds to import
-
         layers = range(engine.base.num_layers + 1) if layers is None else [engine.base.check_layer(at) for at in layers]
         keys = {tag: _key(weights, lines) for tag, lines in corpus.items()}
         with self._lock:
@@ -60,8 +58,7 @@ class EmbeddingStore:
         if missing:
             sentences = [line for lines in missing.values() for line in lines]
             computed = range(max(layers) + 1)
-            with engine.adapters.under(weights):
-                rows = embed(engine.base, sentences, layers=computed, progress=progress)
+            rows = engine.embed(sentences, weights, layers=computed, progress=progress)
             at = 0
             for tag, lines in missing.items():
                 found[tag] = {layer: rows[layer][at : at + len(lines)] for layer in computed}
