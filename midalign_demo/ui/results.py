@@ -64,7 +64,8 @@ class ResultsTab:
                 label=label("results_languages"), multiselect=True, elem_id="results-languages", **first["rows"]
             )
             metric = gr.Dropdown(label=label("results_metric"), elem_id="results-metric", **first["metric"])
-            layer = gr.Slider(label=label("layer"), step=1, elem_id="results-layer", **first["layer"])
+            # Not a slider: a table need not hold every layer.
+            layer = gr.Dropdown(label=label("layer"), elem_id="results-layer", **first["layer"])
         source = gr.HTML(first["source"], elem_classes="flush", elem_id="results-source")
         command = gr.Code(
             first["command"], language="shell", interactive=False, wrap_lines=True, show_line_numbers=False, lines=1,
@@ -107,7 +108,7 @@ class ResultsTab:
         rows = table.rows()
         groups = [group for group in GROUPS if any(table.group(row) == group for row in rows)]
         is_retrieval = table.task == RETRIEVAL
-        layers = table.layers if is_retrieval else [0, 1]
+        layers = table.layers if is_retrieval else []
         metrics = [] if is_retrieval else table.metrics
         return {
             "name": {"value": name},
@@ -117,8 +118,7 @@ class ResultsTab:
             "rows": {"choices": [(table.row_name(row), row) for row in rows], "value": []},
             "metric": {"choices": metrics, "value": _main_metric(table), "visible": len(metrics) > 1},
             "layer": {
-                "minimum": min(layers), "maximum": max(layers), "value": _best_layer(table) if is_retrieval else 0,
-                "visible": len(layers) > 1 and is_retrieval,
+                "choices": layers, "value": _best_layer(table) if is_retrieval else None, "visible": len(layers) > 1,
             },
             "source": result_tables.source(table),
             "command": table.command,
@@ -133,7 +133,7 @@ class ResultsTab:
             gr.Dropdown(**opened["scripts"]),
             gr.Dropdown(**opened["rows"]),
             gr.Dropdown(**opened["metric"]),
-            gr.Slider(**opened["layer"]),
+            gr.Dropdown(**opened["layer"]),
             opened["source"],
             opened["command"],
             *self._show(*(opened[key]["value"] for key in kept), request),
@@ -147,7 +147,7 @@ class ResultsTab:
         scripts: list[str],
         rows: list[str],
         metric: str | None,
-        layer: int,
+        layer: int | None,
         request: gr.Request,
     ) -> list:
         filters = (name, variants, groups, scripts, rows, metric, layer)
@@ -163,7 +163,7 @@ class ResultsTab:
         scripts: list[str],
         rows: list[str],
         metric: str | None,
-        layer: int,
+        layer: int | None,
         *,
         say: Words = words.ENGLISH,
     ) -> tuple:

@@ -73,6 +73,15 @@ def test_filters_that_leave_nothing_say_so(tab, filters):
     assert rest == [None, None, None, ""]
 
 
+def test_only_layers_that_a_table_holds_are_offered(tab):
+    offered = tab._opened("made-retrieval")["layer"]
+    assert offered["choices"] == tab._tables["made-retrieval"].layers
+    for layer in offered["choices"]:
+        _, plot, *_ = shown(tab, "made-retrieval", layer=layer)
+        assert f"layer {layer}" in plot.layout.xaxis.title.text
+    assert tab._opened("made-slots")["layer"] == {"choices": [], "value": None, "visible": False}
+
+
 def test_retrieval_opens_at_its_best_layer_with_a_curve_and_its_numbers(tab):
     said, plot, frame, curve, notes = shown(tab, "made-retrieval")
     assert said == ""
