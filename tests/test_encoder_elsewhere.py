@@ -1,4 +1,4 @@
-"""The exported encoder in the hands of others: sentence-transformers' own tools, and MTEB with a task of this test's."""
+"""The exported encoder in the hands of others: sentence-transformers' own tools, and MTEB with a local task."""
 
 import datasets
 import mteb
