@@ -71,7 +71,7 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict | N
     from train import processes
     from train.card import card
     from train.runs import prepare_run  # torch and transformers take seconds to import
-    from train.trainer import average_with, run, save_adapter
+    from train.trainer import average, lora_weights, run, save_adapter
 
     first = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s", stream=sys.stderr)
@@ -83,17 +83,18 @@ def _train(kind: str, recipe: Recipe, output: Path, *, resume: bool) -> dict | N
         result = run(
             prepared.base, prepared.recipe, prepared.model, prepared.train, prepared.dev, output, resume=resume
         )
+        weights = lora_weights(prepared.model)
     processes.end()
     if not first:
         return None
     if prepared.recipe.average:
-        average_with(prepared.model, prepared.before, prepared.recipe.average)
+        weights = average(weights, prepared.before, prepared.recipe.average)
     # Where the data lay on this machine is nobody's business.
     prepared.recipe.data_root = None
     details = {"kind": kind, "recipe": dataclasses.asdict(prepared.recipe), "data": prepared.data_summary, **result}
     if recipe.init is not None:
         details["before"] = before
-    save_adapter(prepared.model, output, card=card(kind, details), details=details)
+    save_adapter(prepared.model, weights, output, card=card(kind, details), details=details)
     kept = ("steps", "best_step", "dev_loss", "train_loss", "seconds")
     return {"output": str(output), **{key: result[key] for key in kept}}
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import distributed
+from torch.distributed.tensor import DTensor
 
 
 def start() -> None:
@@ -63,6 +64,11 @@ def gather(values: torch.Tensor) -> torch.Tensor:
     Values are the same in every process; gradients go to this process's own rows.
     """
     return values if count() == 1 else _Gather.apply(values)
+
+
+def whole(values: torch.Tensor) -> torch.Tensor:
+    """A weight, put together from the parts that FSDP leaves each process with."""
+    return values.full_tensor() if isinstance(values, DTensor) else values
 
 
 def total(value: torch.Tensor) -> torch.Tensor:

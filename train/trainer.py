@@ -196,9 +196,10 @@ class _MarkComplete(TrainerCallback):
         if not state.is_world_process_zero:
             return
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-        for file in folder.iterdir():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
+        for file in folder.rglob("*"):
+            if file.is_file():  # DeepSpeed keeps the optimiser's shards in a folder
+                with file.open("rb") as handle:
+                    os.fsync(handle.fileno())
         with replacing(folder / _COMPLETE) as mark:  # a kill must not leave one without its seconds
             mark.write(f"{self.seconds:.1f}\n")
 
@@ -283,33 +284,35 @@ def last_checkpoint(output: Path) -> Path | None:
 
 
 def lora_weights(model: PeftModel) -> dict[str, torch.Tensor]:
-    """A copy of the adapter's weights by name."""
-    return {name: weight.detach().clone() for name, weight in model.named_parameters() if "lora_" in name}
+    """A copy of the adapter's weights by name; where processes hold parts of them, all processes must ask."""
+    return {
+        name: processes.whole(weight.detach()).clone() for name, weight in model.named_parameters() if "lora_" in name
+    }
 
 
-def average_with(model: PeftModel, before: Mapping[str, torch.Tensor], share: float) -> None:
-    """Move the adapter's weights back towards earlier ones: `share` of those, and the rest of what they are now.
+def average(
+    weights: Mapping[str, torch.Tensor], before: Mapping[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
+    """An adapter's weights moved back towards earlier ones: `share` of those, and the rest of what they are now.
 
     The mean of two fine-tuned models that began in one place keeps much of what each does better (WiSE-FT, Wortsman et
     al. 2022, arXiv 2109.01903): here spans that task training has learnt, and meanings that alignment has.
     """
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if name in before:
-                weight.lerp_(before[name].to(weight.device), share)
+    return {name: weight.lerp(before[name].to(weight.device), share) for name, weight in weights.items()}
 
 
-def save_adapter(model: PeftModel, output: Path, *, card: str, details: dict) -> None:
-    """Write the adapter as a plain PEFT folder in bfloat16, with its card and `training.json`.
+def save_adapter(
+    model: PeftModel, weights: Mapping[str, torch.Tensor], output: Path, *, card: str, details: dict
+) -> None:
+    """Write `lora_weights` of the model as a plain PEFT folder in bfloat16, with its card and `training.json`.
 
     Everything is written beside its place first and then renamed, file by file.
     """
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as work:
-        weights = {key: value.to(torch.bfloat16) for key, value in model.state_dict().items() if "lora_" in key}
         config = model.peft_config["default"]
         config.inference_mode = True
-        model.save_pretrained(work, state_dict=weights)
+        model.save_pretrained(work, state_dict={name: weight.to(torch.bfloat16) for name, weight in weights.items()})
         Path(work, "README.md").write_text(card, encoding="utf-8")
         Path(work, "training.json").write_text(
             json.dumps(details, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
