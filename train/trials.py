@@ -19,7 +19,7 @@ import numpy as np
 from midalign_demo.commandline import comma_list, report
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
-from train.studies import DATA, STUDIES, Trial
+from train.studies import DATA, OUTPUT, STUDIES, Trial
 
 
 def add(kinds) -> None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
             "title": study.title,
             "command": shlex.join(
                 ["midalign-train", "trials", "--study", name, "--seeds", ",".join(arguments.seeds),
-                 "--data-root", DATA, "--output", "OUTPUT"]
+                 "--data-root", DATA, "--output", OUTPUT]
             ),
             "text": study.text,
             "compared": study.compared,
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _row(study: str, trial: Trial, arguments: argparse.Namespace) -> dict:
     """A trial's scores: the mean over seeds, and each seed's."""
-    seeds = arguments.seeds if trial.kind and not trial.once else arguments.seeds[:1]
+    seeds = arguments.seeds[:1] if _once(trial) else arguments.seeds
     found = [_measured(study, trial, seed, arguments) for seed in seeds]
     scores = {
         column: {"mean": float(np.mean(values)), "seeds": values}
@@ -77,10 +77,15 @@ def _row(study: str, trial: Trial, arguments: argparse.Namespace) -> dict:
     return {"trial": trial.name, "train": train, "scores": scores}
 
 
+def _once(trial: Trial) -> bool:
+    """Whether the seeds make no difference to it: its folder then has none in its name."""
+    return trial.once or not trial.kind
+
+
 def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Train a trial under a seed and measure it, as far as that is not done; its scores by column."""
     name = re.sub(r"[^\w.-]+", "-", trial.name)
-    folder = arguments.output / study / f"{name}-{seed}"
+    folder = arguments.output / study / (name if _once(trial) else f"{name}-{seed}")
     kept = folder / "measured.json"
     made_by = [*trial.options, "--seed", seed]
     if kept.exists():
@@ -88,21 +93,24 @@ def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace
         if found["options"] != made_by:
             raise InputError(f"output: {folder} holds a run with other options; give another folder")
         return found["scores"]
-    adapters = dict(trial.adapters)
+    places = {DATA: arguments.data_root, OUTPUT: arguments.output}
+
+    def placed(part: str) -> str:
+        name, slash, rest = part.partition("/")
+        return str(places[name] / rest) if slash and name in places else part
+
+    adapters = {role: placed(source) for role, source in trial.adapters.items()}
     if trial.kind:
         adapters[trial.variant] = str(folder)
         if not (folder / "adapter_model.safetensors").exists():
             report(f"{study}, {trial.name}, seed {seed}: training")
             begun = ["--resume"] if (folder / "checkpoints").exists() else []
-            _call("train", trial.kind, *made_by, "--data-root", str(arguments.data_root),
+            _call("train", trial.kind, *map(placed, made_by), "--data-root", str(arguments.data_root),
                   "--output", str(folder), *begun)  # fmt: skip
     given = [part for role, source in adapters.items() for part in ("--adapter", f"{role}={source}")]
 
     def measure(command: Sequence[str]) -> dict:
-        parts = [
-            str(arguments.data_root / part.removeprefix(f"{DATA}/")) if part.startswith(f"{DATA}/") else part
-            for part in command
-        ]
+        parts = [placed(part) for part in command]
         if command[0] == "evaluate":
             parts += ["--answers", str(folder / "answers" / re.sub(r"\W+", "-", command[2]))]
         return json.loads(_call("midalign_demo.cli", *parts, *given, "--dtype", "float32", "--json"))

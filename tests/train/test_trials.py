@@ -89,6 +89,20 @@ def test_what_is_shipped_is_measured_once_and_what_is_trained_under_each_seed(ca
     ]
 
 
+def test_a_trial_that_goes_on_from_another_is_given_its_folder(calls, tmp_path):
+    assert run(tmp_path, "json") == 0
+    task = str(tmp_path / "json" / "task")
+    trained = [arguments for module, arguments in calls if module == "train"]
+    assert [arguments[arguments.index("--output") + 1] for arguments in trained] == [
+        str(tmp_path / "json" / name)
+        for name in ("task", "task-adapter-trained-on-for-as-many-task-steps-averaged", "joint-1", "joint-2")
+    ]
+    assert [arguments[arguments.index("--init") + 1] for arguments in trained] == ["slot-filling", task, task, task]
+    assert f"task={task}" in next(arguments for _, arguments in calls if "merged" in arguments)
+    rows = {row["trial"]: row for row in json.loads((tmp_path / "json.json").read_text())["rows"]}
+    assert rows["joint"]["train"] == "midalign-train joint --recipe json-joint-2 --init OUTPUT/json/task"
+
+
 def test_figures_of_other_options_are_not_taken_for_these(calls, tmp_path):
     assert run(tmp_path, "pairs", "1") == 0
     first, second, _ = studies.STUDIES["pairs"].trials
