@@ -168,7 +168,7 @@ def test_an_alpha_pattern_is_read_as_peft_reads_it(base, base_folder, tmp_path):
 
 def test_half_a_pair_of_factors_is_refused(base, adapter_folders, tmp_path):
     folder = shutil.copytree(adapter_folders["task"], tmp_path / "half")
-    tensors = load_file(folder / "adapter_model.safetensors")
+    tensors = load_file(adapter_folders["task"] / "adapter_model.safetensors")
     key = next(key for key in tensors if ".lora_B." in key)
     save_file({name: tensor for name, tensor in tensors.items() if name != key}, folder / "adapter_model.safetensors")
     assert "has no pair of factors of one rank for 'model.layers.0" in message_of(
