@@ -76,7 +76,7 @@ class ModelHost:
             embedded.check_ahead(self.base)
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
-            engine = open_engine(
+            engine: Engine | ZeroEngine = open_engine(
                 self.base, FIRST_TASK, sources=self.sources(FIRST_TASK), report=self._report, **self._options
             )
             if self.zero:
