@@ -76,14 +76,13 @@ class ModelHost:
             embedded.check_ahead(self.base)
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
 
-            engine: Engine | ZeroEngine = open_engine(
+            engine = open_engine(
                 self.base, FIRST_TASK, sources=self.sources(FIRST_TASK), report=self._report, **self._options
             )
             if self.zero:
                 for task in tasks.MODULES:
                     engine.add_task(task, self.sources(task))
-                engine = ZeroEngine(engine)
-            self._engine = engine
+            self._engine = ZeroEngine(engine) if self.zero else engine
         except InputError as error:
             self._problem = str(error)
         except Exception:
