@@ -42,19 +42,19 @@ def update(name: str, found: Iterable[ResultTable]) -> Path:
     if not path.exists():
         raise InputError(f"adapter: {name!r} has no card: {path} is not there")
     weights = provenance.checksum(name)
-    mine = [table for table in found if _role(table, weights) is not None]
-    mine.sort(key=lambda table: _role(table, weights) not in table.variants)  # those of the adapter alone first
+    mine = [(table, role) for table in found if (role := _role(table, weights)) is not None]
+    mine.sort(key=lambda entry: entry[1] not in entry[0].variants)  # those of the adapter alone first
     if not mine:
         raise InputError(f"card: no result table was made with the present weights of {name!r}; run midalign results")
     card = ModelCard.load(path)
     if record := provenance.record_of(name):
         card.data.datasets = provenance.hub_datasets(provenance.training_in(record)) or None
     card.data.model_name = adapters.locate(name).name
-    card.data.eval_results = [result for table in mine for result in evaluations(table, _role(table, weights))]
+    card.data.eval_results = [result for table, role in mine for result in evaluations(table, role)]
     card.text = card.text.replace("\r\n", "\n")
     before, _, after = card.text.partition(f"\n{_HEADING}\n")
     rest = after.partition("\n## ")
-    card.text = f"{before.rstrip()}\n\n{section(mine)}" + ("\n## " + rest[2] if rest[1] else "")
+    card.text = f"{before.rstrip()}\n\n{section([table for table, _ in mine])}" + ("\n## " + rest[2] if rest[1] else "")
     with replacing(path) as file:
         file.write(str(card))
     return path

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from midalign_demo.engine import Answer, Row
+from midalign_demo.engines import AnsweringEngine
 from midalign_demo.errors import InputError
 from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
-
-if TYPE_CHECKING:
-    from midalign_demo.engine import Engine
-    from midalign_demo.served import ServedEngine
-
-    AnyEngine = Engine | ServedEngine
 
 MergeWeights = tuple[float, float]
 
 
 def compare(
-    engine: AnyEngine,
+    engine: AnsweringEngine,
     question: Question,
     variants: Sequence[str],
     *,
@@ -48,13 +42,13 @@ def compare(
 
 
 def stream_compare(
-    engine: AnyEngine,
+    engine: AnsweringEngine,
     question: Question,
     variants: Sequence[str],
     *,
     grammar: bool | None = None,
     merge: MergeWeights | None = None,
-) -> Iterator[dict]:
+) -> Generator[dict, None, None]:
     """As `compare`, yielding the document again and again while the answers grow; each output has `done` as well."""
     question, rows, limit = _asked(engine, question, variants, grammar, merge)
     stream = engine.stream(rows, max_new_tokens=limit)
@@ -69,7 +63,7 @@ def stream_compare(
 
 
 def row_of(
-    engine: AnyEngine,
+    engine: AnsweringEngine,
     question: Question,
     variant: str,
     *,
@@ -84,13 +78,13 @@ def row_of(
     return Row(prompt, engine.adapters_of(variant, question.task, merge), held, getattr(question, "system", None))
 
 
-def answer_limit(engine: AnyEngine, question: Question) -> int:
+def answer_limit(engine: AnsweringEngine, question: Question) -> int:
     """Most tokens of the answer."""
     return question.answer_limit(engine.count_tokens(question.text))
 
 
 def _asked(
-    engine: AnyEngine,
+    engine: AnsweringEngine,
     question: Question,
     variants: Sequence[str],
     grammar: bool | None,
@@ -105,7 +99,7 @@ def _asked(
 
 
 def _document(
-    engine: AnyEngine,
+    engine: AnsweringEngine,
     question: Question,
     variants: Sequence[str],
     rows: Sequence[Row],

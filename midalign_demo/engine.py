@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -169,7 +169,7 @@ class Engine:
         self._run(rows, watcher, max_new_tokens)
         return watcher.answers()
 
-    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Iterator[list[Answer]]:
+    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Generator[list[Answer], None, None]:
         """As `generate`, but yields all rows' answers as they grow. Closing the iterator stops the computation.
 
         Raises:

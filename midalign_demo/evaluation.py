@@ -11,7 +11,8 @@ import numpy as np
 from midalign_demo import relation, tasks
 from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import answer_limit, row_of
-from midalign_demo.engine import Engine, Row
+from midalign_demo.engine import Row
+from midalign_demo.engines import AnsweringEngine
 from midalign_demo.significance import interval, paired_p_value
 from midalign_demo.tasks.question import Example, Question
 
@@ -23,7 +24,7 @@ SegmentScores = Callable[[Sequence[Example], Sequence[str]], Sequence[float]]
 
 
 def evaluate(
-    engine: Engine,
+    engine: AnsweringEngine,
     examples: Sequence[Example],
     variants: Sequence[str],
     *,
@@ -104,8 +105,8 @@ def label_of(question: Question) -> str:
 
 
 def answer_all(
-    engine: Engine,
-    rows: dict[str, Sequence[Row]],
+    engine: AnsweringEngine,
+    rows: Mapping[str, Sequence[Row]],
     limits: Sequence[int],
     *,
     store: AnswerStore | None = None,
@@ -136,9 +137,14 @@ def answer_all(
     return {variant: store.all_of(variant, count) for variant in rows}
 
 
+def _metric(module: ModuleType, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """One of a task's metrics, of sums of statistics."""
+    return lambda totals: module.scores(totals)[name]
+
+
 def _scored(module: ModuleType, rows: np.ndarray, segments: Mapping[str, np.ndarray]) -> dict:
     whole = {name: float(value) for name, value in module.scores(rows.sum(axis=0)).items()}
-    intervals = {name: list(interval(rows, lambda totals, name=name: module.scores(totals)[name])) for name in whole}
+    intervals = {name: list(interval(rows, _metric(module, name))) for name in whole}
     for name, scores in segments.items():
         whole[name] = float(scores.mean())
         intervals[name] = list(interval(scores[:, None], lambda totals: totals[..., 0] / len(rows)))
@@ -149,10 +155,7 @@ def _related(
     module: ModuleType, rows: np.ndarray, marks: Sequence[bool | None], groups: Mapping[str, Sequence[int]]
 ) -> dict:
     """How a variant's scores go with what is found at the middle layer."""
-
-    def score(totals: np.ndarray) -> np.ndarray:
-        return module.scores(totals)[module.MAIN_METRIC]
-
+    score = _metric(module, module.MAIN_METRIC)
     kept = {tag: [number for number in numbers if marks[number] is not None] for tag, numbers in groups.items()}
     kept = {tag: numbers for tag, numbers in kept.items() if numbers}
     shares = {tag: float(np.mean([marks[number] for number in numbers])) for tag, numbers in kept.items()}
@@ -170,9 +173,7 @@ def _related(
 
 
 def _difference(module: ModuleType, metric: str, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:
-    def score(totals: np.ndarray) -> np.ndarray:
-        return module.scores(totals)[metric]
-
+    score = _metric(module, metric)
     difference = float(score(second.sum(axis=0)) - score(first.sum(axis=0)))
     return {
         "variants": list(pair),

@@ -63,7 +63,8 @@ def _only(examples: list[Example], tags: Sequence[str], path: str | Path) -> lis
     present = {example.question.language for example in examples}
     missing = [tag for tag in tags if tag not in present]
     if missing:
-        raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {', '.join(sorted(present))}")
+        there = ", ".join(sorted(tag for tag in present if tag))
+        raise InputError(f"languages: {', '.join(missing)} not in {path}, which has {there}")
     return [example for example in examples if example.question.language in tags]
 
 
@@ -71,7 +72,9 @@ def _languages_in(groups: Mapping[tuple, int]) -> str:
     return ", ".join(sorted({language for language, _ in groups}))
 
 
-def read_commands(path: str | Path, *, language: str | None = None, split: str | None = None):
+def read_commands(
+    path: str | Path, *, language: str | None = None, split: str | None = None
+) -> list[slot_filling.Command]:
     """Labelled commands of a file, a folder or the hub, see `midalign_demo.tasks.slot_readers`."""
     if hub_data.is_hub(path):
         found = hub_data.commands(path)
@@ -80,7 +83,9 @@ def read_commands(path: str | Path, *, language: str | None = None, split: str |
     return slot_readers.read_folder_or_file(path, split=split, language=named)
 
 
-def read_documents(path: str | Path, *, language: str | None = None, split: str | None = None):
+def read_documents(
+    path: str | Path, *, language: str | None = None, split: str | None = None
+) -> list[json_readers.Document]:
     """Texts with entities of a file, a folder or the hub, see `midalign_demo.tasks.json_readers`."""
     if hub_data.is_hub(path):
         return hub_data.documents(path)

@@ -121,7 +121,7 @@ def map_figure(shown: EmbeddingMap, *, colour_by: str = "language") -> go.Figure
 
 
 def layer_curve(
-    tables: Mapping[str, Mapping[int | str, Mapping]],
+    tables: Mapping[str, Mapping[int, Mapping] | Mapping[str, Mapping]],
     *,
     measure: str = "all",
     layer: str = "layer",

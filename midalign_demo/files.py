@@ -81,8 +81,8 @@ def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        mode = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}
-        with os.fdopen(handle, **mode) as file:
+        encoding, newline = (None, None) if binary else ("utf-8", "\n")
+        with os.fdopen(handle, "wb" if binary else "w", encoding=encoding, newline=newline) as file:
             yield file
         os.chmod(draft, 0o644)
         os.replace(draft, path)

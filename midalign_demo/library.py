@@ -126,8 +126,9 @@ class Midalign:
             corpus = parallel.read(corpus)
         engine = self._with(slot_filling.NAME)
         chosen = [engine.base.middle_layer] if layers is None else list(layers)
-        options = {"score": score, "centre": centre, "include_bos": include_bos, "others": encoders}
-        return retrieval_by_layer(engine, corpus, variants, chosen, **options)
+        return retrieval_by_layer(
+            engine, corpus, variants, chosen, score=score, centre=centre, include_bos=include_bos, others=encoders
+        )
 
     def _with(self, task: str) -> Engine:
         self.engine.add_task(task, {**variants.shipped_sources(self.engine.base.name, task), **self._sources})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from midalign_demo.retrieval import by_language, retrieval_table, unit_rows
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
-    from midalign_demo.engine import Engine
+    from midalign_demo.engines import EmbeddingEngine
     from midalign_demo.middle import Progress
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -34,12 +34,20 @@ class View:
     Attributes:
         label: its name, such as `base` or `align x 0.5`.
         weights: the adapters in force, each with its weight; none: the bare base.
-        layer: whose embeddings are taken; None: those of another encoder, which has its own.
+        layer: whose embeddings are taken.
     """
 
     label: str
     weights: Weights
-    layer: int | None
+    layer: int
+
+
+@dataclass(frozen=True)
+class EncoderView:
+    """As `View`, of another encoder: it has embeddings of its own, of no layer."""
+
+    label: str
+    layer: ClassVar[None] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +55,7 @@ class Slice:
     """All points of a map as one view shows them.
 
     Attributes:
-        label, layer: of the view.
+        label, layer: of the view; the layer is None where it is another encoder's.
         coordinates: shape (n, dims).
         retrieval: `{"en-x": x or None, "all": x}`, in the original space.
         pairs: retrieval accuracy of each pair of languages, as `{"en-de": x, ..}`.
@@ -154,7 +162,7 @@ class EmbeddingMap:
         return result
 
 
-def variant_views(engine: Engine, variants: Sequence[str], task: str, layer: int | None = None) -> list[View]:
+def variant_views(engine: EmbeddingEngine, variants: Sequence[str], task: str, layer: int | None = None) -> list[View]:
     """Variants side by side at one layer, the base's middle layer unless another is named.
 
     Raises:
@@ -165,7 +173,7 @@ def variant_views(engine: Engine, variants: Sequence[str], task: str, layer: int
 
 
 def strength_views(
-    engine: Engine, weights: Sequence[float] = STRENGTHS, *, adapter: str = "align", layer: int | None = None
+    engine: EmbeddingEngine, weights: Sequence[float] = STRENGTHS, *, adapter: str = "align", layer: int | None = None
 ) -> list[View]:
     """One adapter at several weights: how the map changes from the base (0) to the adapter as trained (1).
 
@@ -176,7 +184,7 @@ def strength_views(
     return [View(f"{adapter} x {weight:g}", {adapter: weight}, layer) for weight in weights]
 
 
-def layer_views(engine: Engine, variants: Sequence[str], task: str) -> list[View]:
+def layer_views(engine: EmbeddingEngine, variants: Sequence[str], task: str) -> list[View]:
     """Variants at all layers, from the embeddings (0) to the last.
 
     One variant's layers are in the order opposite to the next one's: `projection.aligned` turns each slice to the one
@@ -193,7 +201,9 @@ def layer_views(engine: Engine, variants: Sequence[str], task: str) -> list[View
     return views
 
 
-def views_for(show: str, engine: Engine, variants: Sequence[str], task: str, layer: int | None = None) -> list[View]:
+def views_for(
+    show: str, engine: EmbeddingEngine, variants: Sequence[str], task: str, layer: int | None = None
+) -> list[View]:
     """The views of one kind of map: `variant_views`, `strength_views` or `layer_views`.
 
     Args:
@@ -215,12 +225,16 @@ def views_for(show: str, engine: Engine, variants: Sequence[str], task: str, lay
     return strength_views(engine, layer=layer)
 
 
-def _layer(engine: Engine, layer: int | None) -> int:
+def _layer(engine: EmbeddingEngine, layer: int | None) -> int:
     return engine.base.middle_layer if layer is None else engine.base.check_layer(layer)
 
 
 def embeddings(
-    engine: Engine, corpus: Mapping[str, Sequence[str]], views: Sequence[View], *, progress: Progress | None = None
+    engine: EmbeddingEngine,
+    corpus: Mapping[str, Sequence[str]],
+    views: Sequence[View],
+    *,
+    progress: Progress | None = None,
 ) -> list[np.ndarray]:
     """The embeddings that views look at.
 
@@ -252,7 +266,7 @@ def embeddings(
 
 def lay_out(
     corpus: Mapping[str, Sequence[str]],
-    views: Sequence[View],
+    views: Sequence[View | EncoderView],
     rows: Sequence[np.ndarray],
     *,
     method: str = "umap",

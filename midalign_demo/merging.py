@@ -62,11 +62,11 @@ def write_sum(weights: Mapping[str, float], folder: Path) -> None:
     with files.new_folder(folder) as draft:
         save_file(tensors, draft / "adapter_model.safetensors", metadata={"format": "pt"})
         (draft / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        parts = [
+        recorded = [
             {"name": Path(name).name, "weight": weight, "training": provenance.record_of(name)}
             for name, weight in weights.items()
         ]
-        record = {"kind": "sum", "parts": parts}
+        record = {"kind": "sum", "parts": recorded}
         (draft / "training.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (draft / "README.md").write_text(_card(weights, bases[0], rank), encoding="utf-8")
 

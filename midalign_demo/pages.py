@@ -100,7 +100,7 @@ def _looks(shown: EmbeddingMap, show: str, words: Mapping[str, str]) -> list[dic
     numbers = range(len(shown.slices))
     labels = [part.label for part in shown.slices]
     if show == "variants":
-        panels = [{"title": None, "steps": [at]} for at in numbers]
+        panels: list[dict] = [{"title": None, "steps": [at]} for at in numbers]
         name = words["map_look_variants"]
         return [{"key": "variants", "name": name, "step_label": "", "step_names": [""], "panels": panels}]
     if show == "strength":
@@ -117,7 +117,7 @@ def _looks(shown: EmbeddingMap, show: str, words: Mapping[str, str]) -> list[dic
         ]  # fmt: skip
     if show == "layers":
         steps = {
-            label: sorted((at for at in numbers if labels[at] == label), key=lambda at: shown.slices[at].layer)
+            label: sorted((at for at in numbers if labels[at] == label), key=lambda at: shown.slices[at].layer or 0)
             for label in dict.fromkeys(labels)
         }
         names = [str(shown.slices[at].layer) for at in next(iter(steps.values()))]

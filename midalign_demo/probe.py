@@ -41,15 +41,15 @@ def right(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    intents, wanted = np.asarray(intents), np.asarray(wanted)
-    folds, text_folds = np.asarray(folds), np.asarray(text_folds)
+    learnt, tested = np.asarray(intents), np.asarray(wanted)
+    learnt_folds, tested_folds = np.asarray(folds), np.asarray(text_folds)
     told = np.zeros(len(texts), dtype=bool)
-    for fold in sorted(set(text_folds.tolist())):
-        seen, asked = folds != fold, text_folds == fold
-        known = intents[seen]
+    for fold in sorted(set(text_folds)):
+        seen, asked = learnt_folds != fold, tested_folds == fold
+        known = learnt[seen]
         if len(set(known)) < 2:
-            told[asked] = wanted[asked] == known[0] if len(known) else False
+            told[asked] = tested[asked] == known[0] if len(known) else False
             continue
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, C=0.1))
-        told[asked] = probe.fit(english[seen], known).predict(texts[asked]) == wanted[asked]
+        told[asked] = probe.fit(english[seen], known).predict(texts[asked]) == tested[asked]
     return told

@@ -118,7 +118,7 @@ class TranslationQuestion(translation.Question):
 
 def framed(question: Question) -> Question:
     """A question of slot filling or translation as the authors' adapters are asked it."""
-    if question.task == translation.NAME:
+    if isinstance(question, translation.Question):
         return TranslationQuestion(question.text, question.language, question.target)
     return SlotQuestion(question.text, question.language)
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,9 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
         known: by language the base's retrieval accuracy with English.
     """
 
+    def is_in(group: str, row: str) -> bool:
+        return table.group(row) == group
+
     def is_other(row: str) -> bool:
         return table.group(row) != "supervised"
 
@@ -191,7 +195,7 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
         return known.get(table.language(row), math.nan)  # which is neither above nor below anything
 
     kinds: dict[str, Callable[[str], bool]] = {"all": lambda row: True}
-    kinds |= {group: lambda row, group=group: table.group(row) == group for group in GROUPS}
+    kinds |= {group: partial(is_in, group) for group in GROUPS}
     kinds |= {
         "not supervised": is_other,
         "not supervised, Latin script": lambda row: is_other(row) and _is_latin(table, row),
@@ -199,7 +203,7 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
         f"not supervised, retrieval of the base {_WELL} or more": lambda row: is_other(row) and strength(row) >= _WELL,
         f"not supervised, retrieval of the base below {_WELL}": lambda row: is_other(row) and strength(row) < _WELL,
     }
-    rows = []
+    rows: list[list[str]] = []
     for kind, takes in kinds.items():
         kept = [score for score in scores if score.row is not None and takes(score.row)]
         means = _means(kept)
@@ -229,7 +233,10 @@ def _by_language(table: ResultTable, scores: Sequence[Score], *, digits: int) ->
     for row in table.rows():
         of = [cells.get((row, variant)) for variant in table.variants]
         if any(of):
-            shown = [f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]" for score in of]
+            shown = [
+                f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]" if score else ""
+                for score in of
+            ]
             rows.append([table.row_name(row), table.group(row), table.script(row), *shown])
     body = _markdown(["language", "group", "script", *table.variants], rows)
     return f"<details><summary>{len(rows)} languages</summary>\n\n{body}\n\n</details>"

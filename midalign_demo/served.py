@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,7 @@ class ServedEngine:
             pass
         return answers
 
-    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Iterator[list[Answer]]:
+    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Generator[list[Answer], None, None]:
         """As `generate`, but yields all rows' answers as they grow. Closing the iterator ends the requests.
 
         Raises:

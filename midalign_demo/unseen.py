@@ -22,7 +22,7 @@ from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.tasks.question import Example
 
 if TYPE_CHECKING:
-    from midalign_demo.engine import Engine
+    from midalign_demo.engines import AnsweringEngine
 
 MOST = 24  # examples that are scored at once; more would keep others waiting
 _ENGLISH = "en"
@@ -97,13 +97,13 @@ def score(example: Example, answer: str) -> dict[str, float]:
 
 def with_slots(example: Example, names: Sequence[str]) -> Example:
     """The example asked with other slots, and labelled with those alone; other tasks' examples as they are."""
-    if example.question.task != slot_filling.NAME:
+    if not isinstance(example.question, slot_filling.Question):
         return example
     (gold,) = slot_filling.restrict([example.gold], names)
     return Example(replace(example.question, inventory=tuple(names)), gold)
 
 
-def evaluate_sample(engine: Engine, examples: Sequence[Example], variants: Sequence[str]) -> dict:
+def evaluate_sample(engine: AnsweringEngine, examples: Sequence[Example], variants: Sequence[str]) -> dict:
     """Variants scored on a few examples of one task, with what each of them answered.
 
     Returns:

@@ -45,6 +45,8 @@ def _annotations(package: tarfile.TarFile, tag: str, archive: str | Path) -> dic
         member = package.extractfile(_MEMBER.format(tag=tag))
     except KeyError as error:
         raise InputError(f"languages: {tag!r} is not in {archive}") from error
+    if member is None:  # a folder of that name
+        raise InputError(f"languages: {tag!r} is no file in {archive}")
     entries = json.load(member)["annotations"]["annotations"]
     return {emoji: _line(entry) for emoji, entry in entries.items() if entry.get("tts")}
 

@@ -53,7 +53,7 @@ def _parser() -> Parser:
     parser = Parser(prog="midalign-train", description="Train a LoRA adapter, or make data to train on.")
     kinds = parser.add_subparsers(dest="kind", required=True)
     for kind, recipe in KINDS.items():
-        sub = kinds.add_parser(kind, help=recipe.__doc__.split("\n")[0], description=recipe.__doc__)
+        sub = kinds.add_parser(kind, help=(recipe.__doc__ or "").split("\n")[0], description=recipe.__doc__)
         sub.add_argument(
             "--recipe", metavar="FILE", help="YAML file, or the name of a shipped recipe; options override it"
         )

@@ -76,7 +76,7 @@ class AlignmentSchedule(Dataset):
         turns = [dict.fromkeys(others, 0.0) for others in self._others]
         plan: list[tuple[int, list[int], list[str]]] = []
         while len(plan) < steps:
-            epoch = []
+            epoch: list[tuple[int, list[int]]] = []
             for number, corpus in enumerate(self._corpora):
                 lengths = [len(line) for line in corpus[anchor_of(corpus)]]
                 epoch.extend((number, rows) for rows in batches_of_similar_length(lengths, lines, rng))
@@ -198,7 +198,7 @@ def batches_of_similar_length(lengths: Sequence[int], size: int, rng: random.Ran
     """One pass over the rows in random batches of `size`, alike in length within a batch; a short rest is left out."""
     rows = list(range(len(lengths)))
     rng.shuffle(rows)
-    batches = []
+    batches: list[list[int]] = []
     for start in range(0, len(rows), size * _WINDOW):
         window = sorted(rows[start : start + size * _WINDOW], key=lambda row: lengths[row])
         batches.extend(window[at : at + size] for at in range(0, len(window), size))

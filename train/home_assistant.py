@@ -161,8 +161,8 @@ class _Walk:
         slot_list = self.lists.get(name)
         own = list(self.words.get(_SAME.get(name, name), ()))
         if own:
-            number = self.rng.randrange(len(own))
-            return own[number], f"#{number}"
+            place = self.rng.randrange(len(own))
+            return own[place], f"#{place}"
         if isinstance(slot_list, TextSlotList) and slot_list.values:
             value = self.rng.choice(slot_list.values)
             return "".join(piece.text for piece in self.through(value.text_in)), value.value_out

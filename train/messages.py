@@ -66,7 +66,8 @@ def _translations(folder: Path, tag: str) -> dict[str, str]:
 def _catalogue(file: Path) -> Iterator[tuple[str, str]]:
     try:
         with file.open("rb") as stream:
-            catalogue = gettext.GNUTranslations(stream)._catalog  # no public way to list what is in it
+            # The standard library has no public way to list what is in a catalogue.
+            catalogue = gettext.GNUTranslations(stream)._catalog  # type: ignore[attr-defined]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"messages: {file} is not a gettext catalogue") from error
     for key, translation in catalogue.items():

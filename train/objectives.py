@@ -161,6 +161,7 @@ def embed_for_training(
         own = states[mask.bool()].float().split(mask.sum(dim=1).tolist())
         chosen = [at for at, row in enumerate(rows) if row in measured]
         if chosen:
+            assert unadapted is not None  # who measures the drift gives it
             with torch.no_grad(), unadapted():
                 [(_, before)] = hidden_states(view, [layer], input_ids=inputs[chosen], attention_mask=attention[chosen])
             before = before[mask[chosen].bool()].float()

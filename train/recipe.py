@@ -225,8 +225,8 @@ def _check(recipe: Recipe) -> None:
         raise InputError("data: no file or folder given to train on")
     if isinstance(recipe, JointRecipe) and not recipe.parallel:
         raise InputError("parallel: no parallel text given to align on")
-    for key in _TAG_LISTS:
-        for entry in getattr(recipe, key, None) or ():
+    for name in _TAG_LISTS:
+        for entry in getattr(recipe, name, None) or ():
             languages.normalize(entry.partition("*")[0])
 
 

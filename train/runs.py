@@ -109,12 +109,13 @@ def _with_lora(base: bases.Base, recipe: Recipe) -> PeftModel:
 def _lora_layers(recipe: Recipe, base: bases.Base) -> list[int] | None:
     """The blocks that get LoRA weights, counted from 0; None for all."""
     # Blocks above the aligned layer get no gradient from it.
-    highest = recipe.layer if isinstance(recipe, AlignRecipe) else base.num_layers
+    aligned = recipe.layer if isinstance(recipe, AlignmentOptions) else None
+    highest = aligned if aligned is not None and isinstance(recipe, AlignRecipe) else base.num_layers
     last = highest if recipe.lora_to is None else recipe.lora_to
     if not recipe.lora_from <= last <= highest:
         raise InputError(f"lora_from, lora_to: layers {recipe.lora_from} to {last} given; there are 1 to {highest}")
-    if isinstance(recipe, JointRecipe) and recipe.lora_from > recipe.layer:
-        raise InputError(f"lora_from: {recipe.lora_from} is above the aligned layer, {recipe.layer}")
+    if aligned is not None and recipe.lora_from > aligned:
+        raise InputError(f"lora_from: {recipe.lora_from} is above the aligned layer, {aligned}")
     if (recipe.lora_from, last) == (1, base.num_layers):
         return None
     return list(range(recipe.lora_from - 1, last))
@@ -186,4 +187,9 @@ def _joint_data(recipe: JointRecipe, root: Path | None) -> tuple[Dataset, Datase
     return train, ConcatDataset(dev) if dev else None, {"task": task_summary, "align": align_summary}
 
 
-_DATA = {"align": _alignment_data, "task": _task_data, "joint": _joint_data}
+# Each takes the recipe of its kind.
+_DATA: dict[str, Callable[..., tuple[Dataset, Dataset | None, dict]]] = {
+    "align": _alignment_data,
+    "task": _task_data,
+    "joint": _joint_data,
+}

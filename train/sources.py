@@ -13,13 +13,13 @@ from midalign_demo.errors import InputError
 from midalign_demo.examples import read_commands, read_documents, read_parallel
 from midalign_demo.tasks import json_generation, json_readers, slot_filling, translation
 from train.data import AlignmentSchedule, TaskSchedule, anchor_of
-from train.recipe import AlignmentOptions, TaskRecipe
+from train.recipe import AlignRecipe, JointRecipe, TaskRecipe
 
 _DEV_SEED = 12345  # dev micro-batches are the same whatever the run's seed
 
 
 def alignment_schedule(
-    recipe: AlignmentOptions, sources: list[str], root: Path | None, *, steps: int, dev: bool = False
+    recipe: AlignRecipe | JointRecipe, sources: list[str], root: Path | None, *, steps: int, dev: bool = False
 ) -> tuple[AlignmentSchedule, dict]:
     """Micro-batches of parallel sentences, and what they are drawn from.
 
@@ -142,6 +142,8 @@ def read_corpora(
     for source in sources:
         name, times = split_times(source)
         match = re.fullmatch(r"(.+?)(?::(\d+)-(\d*))?", name)  # a range of lines behind the path
+        if match is None:
+            raise InputError(f"data: {source!r} names no file or folder")
         path, first, last = match.groups()
         corpus = read_parallel(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
         if languages is not None:

@@ -109,7 +109,7 @@ def _alignment(title: str, *trials: Trial) -> Study:
     return Study(f"Trials of alignment: {title}", _NEWS, trials, _retrieval)
 
 
-_COMMANDS = (
+_COMMANDS: tuple[tuple[str, str, tuple[str, ...], set[str]], ...] = (
     ("xSID", "slots/xsid", ("--split", "test"), {"en", "de", "ar", "zh"}),
     # Of languages without task data no part was trained on, and `dev` alone was tuned on.
     ("Home Assistant", "slots/homeassistant",
@@ -119,7 +119,7 @@ _COMMANDS = (
 
 
 def _slots(trial: Trial, measure: Measure) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for name, path, options, tuned in _COMMANDS:
         command = ["evaluate", "slot-filling", f"{DATA}/{path}", *options, "--grammar", "--variants", trial.variant]
         found |= _means(name, measure(command)["variants"][trial.variant]["languages"], tuned)

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
@@ -32,7 +32,7 @@ from train.objectives import (
     drop_tokens,
     embed_for_training,
 )
-from train.recipe import Recipe
+from train.recipe import AlignmentOptions, Recipe
 from train.tokens import token_contrast
 
 CHECKPOINTS = "checkpoints"
@@ -60,6 +60,8 @@ class ObjectiveTrainer(Trainer):
 
     Where there are several processes, each computes its part of the micro-batch, see `train.processes`.
     """
+
+    control: TrainerControl
 
     def __init__(self, base: Base, recipe: Recipe, model: PeftModel, **kwargs):
         super().__init__(model=model, data_collator=lambda items: items[0], **kwargs)
@@ -114,7 +116,8 @@ class ObjectiveTrainer(Trainer):
         super().log(logs, *args, **kwargs)
 
     def _alignment_loss(self, inputs: dict) -> torch.Tensor:
-        recipe = self._recipe
+        recipe, layer = self._recipe, self._layer
+        assert isinstance(recipe, AlignmentOptions) and layer is not None  # no other has micro-batches to align
         token_ids = tokenize(self._base, [sentence for view in inputs["sentences"] for sentence in view])
         if recipe.token_dropout and self.model.training:
             rng = random.Random(inputs["seed"])
@@ -124,7 +127,7 @@ class ObjectiveTrainer(Trainer):
         rows = [view * lines + line for view in range(views) for line in own]
         measured = [at for at, row in enumerate(rows) if row % lines % _DRIFT_LINES == 0] if recipe.preserve else []
         embedded = embed_for_training(
-            self._view, self._layer, [token_ids[row] for row in rows], self._base,
+            self._view, layer, [token_ids[row] for row in rows], self._base,
             include_bos=recipe.include_bos, unadapted=self.model.disable_adapter, measured=set(measured),
         )  # fmt: skip
         pooled = [processes.gather(view) for view in embedded.pooled.split(len(own))]

@@ -46,14 +46,14 @@ def found(engine: Engine, examples: Sequence[Example], variant: str, sentences: 
     from midalign_demo import relation
 
     places = {english: number for number, english in enumerate(sentences)}
-    numbers = [number for number, example in enumerate(examples) if translation_of(example)]
-    texts = [examples[number].question.text for number in numbers]
+    known = {number: english for number, example in enumerate(examples) if (english := translation_of(example))}
+    texts = [examples[number].question.text for number in known]
     weights, layer = engine.adapters_of(variant, examples[0].question.task), engine.base.middle_layer
     tell = progress_bar(f"embedding, {variant}")
     rows = engine.embed([*sentences, *texts], weights, layers=[layer], progress=tell)[layer]
-    own = [places[translation_of(examples[number])] for number in numbers]
+    own = [places[english] for english in known.values()]
     marks = relation.found(rows[len(sentences) :], rows[: len(sentences)], own)
     result: list[bool | None] = [None] * len(examples)
-    for number, mark in zip(numbers, marks, strict=True):
+    for number, mark in zip(known, marks, strict=True):
         result[number] = bool(mark)
     return result

@@ -100,7 +100,7 @@ def document(arguments: argparse.Namespace) -> dict | None:
     held = examples[0].question.held if arguments.grammar is None else arguments.grammar
     result["grammar"] = held and engine.holds
     if arguments.task == translation.NAME:
-        targets = sorted({example.question.target for example in examples})
+        targets = sorted({target for example in examples if (target := example.question.target)})
         result["signatures"] = {tag: translation.signatures(tag) for tag in targets}
         if segment_metrics:
             result["comet_model"] = comet.MODEL

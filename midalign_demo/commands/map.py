@@ -48,10 +48,11 @@ def draw(arguments: argparse.Namespace) -> None:
         raise InputError(f"encoder: given, but the map shows {arguments.show}; encoders stand beside variants")
     others = encoders.check(arguments.encoder, variants)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
-    views = maps.views_for(arguments.show, engine, variants, slot_filling.NAME, arguments.layer)
-    rows = maps.embeddings(engine, corpus, views, progress=progress_bar("embedding"))
+    looked_at = maps.views_for(arguments.show, engine, variants, slot_filling.NAME, arguments.layer)
+    rows = maps.embeddings(engine, corpus, looked_at, progress=progress_bar("embedding"))
+    views: list[maps.View | maps.EncoderView] = [*looked_at]
     for other in others:
-        views.append(maps.View(encoders.name_of(other), {}, None))
+        views.append(maps.EncoderView(encoders.name_of(other)))
         rows.append(encoders.embed(other, [line for lines in corpus.values() for line in lines]))
     report(f"Laying out {sum(map(len, corpus.values()))} points")
     shown = maps.lay_out(corpus, views, rows, method=arguments.method, dims=arguments.dims, centre=arguments.centre)

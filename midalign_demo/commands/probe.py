@@ -43,7 +43,7 @@ def document(arguments: argparse.Namespace) -> dict:
         InputError: no commands with intent and English wording, or an option that does not fit the base.
     """
     commands = _commands(arguments)
-    english = {command.english: command.intent for command in commands}
+    english = {wording: intent for _, wording, intent in commands}
     if len(set(english.values())) < 2:
         raise InputError(f"probe: the commands of {arguments.path} have no two different intents")
 
@@ -52,11 +52,11 @@ def document(arguments: argparse.Namespace) -> dict:
     variants = options.variants(arguments, slot_filling.NAME)
     engine = options.open_engine(arguments, slot_filling.NAME, variants)
     layers = chosen_layers(arguments.layers, engine.base)
-    sentences = [*english, *(command.text for command in commands)]
+    sentences = [*english, *(command.text for command, _, _ in commands)]
     # The English sentences are tested as well: how far they are told themselves is the most there can be.
-    wanted = [*english.values(), *(command.intent for command in commands)]
-    folds = [fold_of(sentence) for sentence in [*english, *(command.english for command in commands)]]
-    tags = ["en"] * len(english) + [command.language for command in commands]
+    wanted = [*english.values(), *(intent for _, _, intent in commands)]
+    folds = [fold_of(sentence) for sentence in [*english, *(wording for _, wording, _ in commands)]]
+    tags = ["en"] * len(english) + [command.language for command, _, _ in commands]
     count = len(english)
     result: dict = {"file": arguments.path, "n": len(commands), "english": count, "intents": len(set(english.values()))}
     result["adapters"] = {variant: engine.adapters_of(variant, slot_filling.NAME) for variant in variants}
@@ -73,27 +73,28 @@ def document(arguments: argparse.Namespace) -> dict:
     return result
 
 
-def _commands(arguments: argparse.Namespace) -> list[slot_filling.Command]:
+def _commands(arguments: argparse.Namespace) -> list[tuple[slot_filling.Command, str, str]]:
+    """Commands in other languages than English, each with its English wording and its intent."""
     found = [
-        command
+        (command, command.english, command.intent)
         for command in read_commands(arguments.path)
         if command.english and command.intent and command.language != "en"
     ]
     if not found:
         raise InputError(f"probe: {arguments.path} has no commands with an intent and an English wording")
-    present = {command.language for command in found}
+    present = {command.language for command, _, _ in found}
     tags = [normalize(tag) for tag in arguments.languages] if arguments.languages else present
     missing = [tag for tag in tags if tag not in present and tag != "en"]
     if missing:
         raise InputError(
             f"languages: {', '.join(missing)} not in {arguments.path}, which has {', '.join(sorted(present))}"
         )
-    return [command for command in found if command.language in tags]
+    return [entry for entry in found if entry[0].language in tags]
 
 
 def _by_language(told: np.ndarray, tags: list[str]) -> dict:
     """Accuracy by language, and the mean over languages other than English."""
-    languages = {}
+    languages: dict[str, dict] = {}
     for tag in dict.fromkeys(tags):
         of = told[[number for number, other in enumerate(tags) if other == tag]]
         low, high = share_interval(float(of.mean()), len(of))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Protocol
 
 from midalign_demo.errors import InputError
@@ -11,13 +11,22 @@ MAX_CHARACTERS = 1000
 
 
 class Question(Protocol):
-    """One text, and what is asked of it."""
+    """One text, and what is asked of it: a frozen dataclass, of which `replace` makes others."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     task: ClassVar[str]
     held: ClassVar[bool]  # whether answers are held to the grammar where the user doesn't say
-    text: str
-    language: str | None  # of the text, where it is known
-    target: str | None  # language of a translation; None in other tasks
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def language(self) -> str | None:
+        """Of the text, where it is known."""
+
+    @property
+    def target(self) -> str | None:
+        """Language of a translation; None in other tasks."""
 
     def prompt(self) -> str:
         """What a model that was tuned on the task is asked."""

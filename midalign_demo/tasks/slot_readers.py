@@ -86,8 +86,8 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
                 raise TypeError
             tag = languages.normalize(record.get("lang") or language or path.stem)
             command_id = str(record.get("id", f"{path.stem}-{number}"))
-            known = {key: record.get(key) for key in ("english", "intent")}
-            if not all(isinstance(value, str | None) for value in known.values()):
+            english, intent = record.get("english"), record.get("intent")
+            if not isinstance(english, str | None) or not isinstance(intent, str | None):
                 raise TypeError
         except InputError as error:
             raise InputError(f"{path}: line {number}: {error}") from error
@@ -95,7 +95,7 @@ def _read_jsonl(path: Path, language: str | None) -> list[Command]:
             raise InputError(
                 f"{path}: line {number} is not of the form {{id, lang, utt, slots: [{{slot, values}}]}}"
             ) from error
-        commands.append(replace(_command(command_id, tag, text, named), **known))
+        commands.append(replace(_command(command_id, tag, text, named), english=english, intent=intent))
     return commands
 
 

@@ -91,7 +91,7 @@ def labelled(question: Question, reference: str, brought: Example | None) -> Exa
         return Example(question, reference) if reference else None
     if brought is None or (brought.question.task, brought.question.text) != (question.task, question.text):
         return None
-    if question.task == slot_filling.NAME:
+    if isinstance(question, slot_filling.Question):
         return unseen.with_slots(brought, question.inventory)
     # Entities are no answer to another schema, nor to other types.
     return brought if question == brought.question else None

@@ -88,7 +88,7 @@ def _card(output: dict, first: dict | None, document: dict, hues: Mapping[str, i
         f'<header><h2>{escape(title)}</h2><span class="subtitle">{escape(subtitle)}</span></header>'
         f"{_scores(output, document, say)}"
         f"{_BODIES[document['task']](output, difference, document, hues, done, say)}"
-        f"{'' if difference is None else _compared(difference, document, first, say)}"
+        f"{'' if first is None or difference is None else _compared(difference, document, first, say)}"
         f"<footer><span>{say('adapters')} <b><bdi>{escape(in_force)}</bdi></b></span>"
         f'<span class="state">{escape(state)}</span></footer>'
         f"{details}"
@@ -127,10 +127,10 @@ def _difference(document: dict, output: dict, first: dict) -> Difference:
     if output["text"].strip() == first["text"].strip():
         return Difference()
     in_words = differences.by_words(output["text"], first["text"])
-    both = [_items(document["task"], one) for one in (output, first)]
-    if None in both:
+    mine, its = _items(document["task"], output), _items(document["task"], first)
+    if mine is None or its is None:
         return in_words
-    in_items = differences.by_items(*both)
+    in_items = differences.by_items(mine, its)
     return replace(in_items, spans=in_words.spans) if in_items else in_items
 
 

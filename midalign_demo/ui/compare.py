@@ -231,7 +231,9 @@ class CompareTab:
         except InputError as error:
             return *[gr.skip()] * 6, cards.notice(str(error), kind="error")
         question, is_translation = example.question, task == translation.NAME
-        slots = gr.Dropdown(value=list(question.inventory)) if task == slot_filling.NAME else gr.skip()
+        slots = (
+            gr.Dropdown(value=list(question.inventory)) if isinstance(question, slot_filling.Question) else gr.skip()
+        )
         return (
             question.text,
             question.language or DETECT,

@@ -82,8 +82,7 @@ class ModelHost:
             if self.zero:
                 for task in tasks.MODULES:
                     engine.add_task(task, self.sources(task))
-                engine = ZeroEngine(engine)
-            self._engine = engine
+            self._engine = ZeroEngine(engine) if self.zero else engine
         except InputError as error:
             self._problem = str(error)
         except Exception:

@@ -106,7 +106,7 @@ class LayersTab:
         say: Words = words.ENGLISH,
     ) -> dict[str, dict[int, dict]]:
         """For each variant and layer a table of `retrieval_table`."""
-        engine = self._host.engine_for(FIRST_TASK)
+        engine = self._host.engine
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
         weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]

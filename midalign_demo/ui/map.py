@@ -113,7 +113,7 @@ class MapTab:
             corpus = corpora.corpus_of(tags, topic, file)
             for stage in self._host.loading_stages():
                 tell(0, stage)
-            base = self._host.engine_for(FIRST_TASK).base
+            base = self._host.engine.base
             chosen = int(layer) or base.middle_layer
             shown = self._map(
                 corpus, show, method=method, dims=int(dims), layer=chosen, added=added, tell=tell, say=say, ahead=True
@@ -145,7 +145,7 @@ class MapTab:
         ahead: bool = False,
     ) -> maps.EmbeddingMap:
         """A map; with `ahead` the layers above it are computed from then on."""
-        engine = self._host.engine_for(FIRST_TASK)
+        engine = self._host.engine
         offered = [name for name in asked if name in engine.variants(FIRST_TASK)]
         views = maps.views_for(show, engine, offered, FIRST_TASK, layer)
         count = len(views) * (sum(map(len, corpus.values())) + len(added))

@@ -136,7 +136,7 @@ class ResultsTab:
             gr.Dropdown(**opened["layer"]),
             opened["source"],
             opened["command"],
-            *self._show(*(opened[key]["value"] for key in kept), request),
+            *self._show(**{key: opened[key]["value"] for key in kept}, request=request),
         ]
 
     def _show(
@@ -178,8 +178,11 @@ class ResultsTab:
         ]
         variants = [variant for variant in table.variants if variant in variants]
         if variants and kept:
-            is_retrieval = table.task == RETRIEVAL
-            shown = _retrieval(table, variants, kept, layer) if is_retrieval else _scores(table, variants, kept, metric)
+            shown = None
+            if table.task == RETRIEVAL and layer is not None:
+                shown = _retrieval(table, variants, kept, layer)
+            elif table.task != RETRIEVAL and metric is not None:
+                shown = _scores(table, variants, kept, metric)
             if shown is not None:
                 return "", *shown
         return cards.notice(say("results_nothing")), None, None, None, ""

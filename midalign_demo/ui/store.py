@@ -16,7 +16,7 @@ from midalign_demo.ui.words import Words
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
-    from midalign_demo.engine import Engine
+    from midalign_demo.engines import EmbeddingEngine
     from midalign_demo.middle import Progress
 
 _MOST_BYTES = 400_000_000
@@ -35,7 +35,7 @@ class EmbeddingStore:
 
     def get(
         self,
-        engine: Engine,
+        engine: EmbeddingEngine,
         corpus: Mapping[str, Sequence[str]],
         weights: Weights,
         *,
@@ -68,7 +68,7 @@ class EmbeddingStore:
 
     def get_each(
         self,
-        engine: Engine,
+        engine: EmbeddingEngine,
         corpus: Mapping[str, Sequence[str]],
         weights: Sequence[Weights],
         *,
@@ -91,7 +91,9 @@ class EmbeddingStore:
 
             yield self.get(engine, corpus, chosen, layers=layers, progress=progress)
 
-    def look_ahead(self, engine: Engine, corpus: Mapping[str, Sequence[str]], weights: Sequence[Weights]) -> None:
+    def look_ahead(
+        self, engine: EmbeddingEngine, corpus: Mapping[str, Sequence[str]], weights: Sequence[Weights]
+    ) -> None:
         """Begin to embed at all layers, in a thread: who has drawn one layer soon asks for another.
 
         Not for long texts, for which the model would be busy too long.

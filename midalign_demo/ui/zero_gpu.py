@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from midalign_demo.errors import InputError
@@ -50,7 +50,7 @@ class ZeroEngine:
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         return self._generate(rows, max_new_tokens=max_new_tokens)
 
-    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Iterator[list[Answer]]:
+    def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Generator[list[Answer], None, None]:
         yield from self._stream(rows, max_new_tokens=max_new_tokens)
 
     def embed(

@@ -31,6 +31,11 @@ def test_languages_beside_english_can_be_chosen(parallel_folder):
         read_corpora([name], root, ["sw", "fr", "hi"])
 
 
+def test_a_source_has_to_name_something():
+    with pytest.raises(InputError, match="data: '\\*2' names no file or folder"):
+        read_corpora(["*2"], None, None)
+
+
 def test_paths_start_from_the_root_unless_they_are_absolute(tmp_path):
     assert resolve("a/b", tmp_path) == tmp_path / "a" / "b"
     assert resolve("a", None) == Path("a")

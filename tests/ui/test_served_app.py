@@ -27,6 +27,15 @@ def test_the_endpoint_answers_with_the_servers_models(url, served_models):
     assert made["outputs"][0]["text"] != made["outputs"][1]["text"]
 
 
+def test_maps_and_layers_are_of_the_base(url):
+    client = Client(url, verbose=False)
+    drawn = client.predict(languages=["en", "de"], variants=["base"], api_name="/embedding_map")
+    assert [part["label"] for part in drawn["slices"]] == ["base"]
+    assert list(client.predict(languages=["en", "de"], variants=["base"], api_name="/layer_curve")["variants"]) == [
+        "base"
+    ]
+
+
 def test_the_page_says_who_answers_and_streams_what_is_answered(url, server, browser):
     page = browser.new_page()
     page.goto(url)
