@@ -24,19 +24,27 @@ class Midalign:
     """A base with its adapters; tasks' adapters are loaded when they are first asked for.
 
     It may be shared by threads: model calls wait for each other.
+
+    Attributes:
+        engine: the `midalign_demo.engine.Engine` behind it, which holds the base and what is loaded of the adapters.
     """
 
     def __init__(self, engine: Engine, sources: Mapping[str, str]):
         """As `load` makes it.
 
         Args:
+            engine: with the base; adapters may be loaded already.
             sources: adapters in the place of the shipped ones, by role.
         """
         self.engine = engine
         self._sources = dict(sources)
 
     def variants(self, task: str = slot_filling.NAME) -> list[str]:
-        """The variants that a task can be answered by."""
+        """The variants that a task can be answered by.
+
+        Args:
+            task: `slot-filling`, `translation` or `json`.
+        """
         return self._with(task).variants(task)
 
     def compare(
@@ -55,7 +63,8 @@ class Midalign:
         """Answer a text under several variants, in one batch.
 
         Args:
-            text, task, language, target, slots, schema: the question, see `midalign_demo.questions.question_of`.
+            text, task, language, target, slots, schema: the question, see `midalign_demo.questions.question_of`; the
+                tasks are `slot-filling`, `translation` and `json`.
             variants: default: all that there are.
             grammar, merge: see `midalign_demo.comparison.compare`.
 
@@ -79,7 +88,8 @@ class Midalign:
 
         Args:
             sentences: n sentences.
-            layer: default: the base's middle layer.
+            variant: under which adapters; `task`, `merged` and `joint` are those of slot filling.
+            layer: 0 (the input embeddings) to the number of decoder blocks; default: the base's middle layer.
             include_bos: whether BOS is part of the mean.
 
         Returns:
@@ -107,7 +117,8 @@ class Midalign:
         """Retrieval accuracy over parallel text.
 
         Args:
-            corpus: for each language its sentences, aligned; or a path that `midalign_demo.parallel.read` takes.
+            corpus: for each language its n sentences, aligned; or a path that `midalign_demo.parallel.read` takes.
+            variants, include_bos: as for `embed`.
             layers: default: the base's middle layer.
             score, centre: see `midalign_demo.retrieval.retrieval_table`; of several scores the first is the main one.
             encoders: sentence-transformers models to measure beside the variants, see `midalign_demo.encoders`.
@@ -115,7 +126,8 @@ class Midalign:
         Returns:
             `{"n", "languages", "adapters", "variants": {"base": {"layers": {"11": {"en-x", "all", "pairs"}}}}}`; each
             further score has the same beside them, under its name. Encoders are there as
-            `"encoders": {"LaBSE": {"en-x", "all", "pairs"}}`.
+            `"encoders": {"LaBSE": {"en-x", "all", "pairs"}}`. Accuracies are shares from 0 to 1; `en-x` is None where
+            English is not among the languages.
 
         Raises:
             InputError: text that can't be read, or a variant, layer, score or encoder that there is not.
