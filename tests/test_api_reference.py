@@ -51,6 +51,12 @@ def test_every_public_name_is_on_the_page_with_its_docstring(page):
     assert [anchor for anchor in anchors if not docstring(page, anchor)] == []
 
 
+def test_the_example_is_shown_as_code(page):
+    example = page.partition('<div class="docstring">')[2].partition("</pre>")[0]
+    assert "<pre>" in example
+    assert "compare" in example.partition("<pre>")[2]
+
+
 def test_what_it_refers_to_is_in_the_reference(page):
     assert "midalign_demo/questions.html#question_of" in docstring(page, "Midalign.compare")
     said = "".join(docstring(page, anchor) for anchor in [*midalign.__all__, *(f.__qualname__ for f in FUNCTIONS)])
