@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import answers, embeddings, harness, training
+from benchmarks import answers, embeddings, harness, prompts, starting, training
 
-ALL = {benchmark.name: benchmark for benchmark in (*answers.ALL, *embeddings.ALL, *training.ALL)}
+ALL = {
+    benchmark.name: benchmark
+    for benchmark in (*answers.ALL, *prompts.ALL, *embeddings.ALL, *training.ALL, *starting.ALL)
+}
 
 
 def main() -> None:

@@ -172,6 +172,7 @@ class AdapterSet:
         from midalign_demo.mixed import MixedRows  # torch takes seconds to import
 
         self.base = base
+        self.changes = 0  # how often an adapter was loaded: what was computed under a name before is out of date
         self._rows = MixedRows(base.model)
 
     @property
@@ -191,6 +192,7 @@ class AdapterSet:
         factors = check_fits(source, self.base)
         with self.base.lock:
             self._rows.add(name, factors)
+            self.changes += 1
 
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:

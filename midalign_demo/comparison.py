@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from midalign_demo.engine import Answer, Row
 from midalign_demo.engines import AnsweringEngine
 from midalign_demo.errors import InputError
+from midalign_demo.generation import Answer, Row
 from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
 

@@ -91,6 +91,10 @@ class GrammarProcessor(LogitsProcessor):
             scores[number].masked_fill_(~mask, float("-inf"))
         return scores
 
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with some of the rows alone."""
+        self._matchers = [self._matchers[place] for place in places]
+
     def _allowed(self, matcher: llguidance.LLMatcher, step: int) -> np.ndarray:
         """Which tokens may come next: boolean (vocabulary,)."""
         if matcher.is_stopped():  # nothing can follow: what is left is the end mark

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from midalign_demo.adapters import AdapterSet, Weights
     from midalign_demo.bases import Base
-    from midalign_demo.engine import Answer, Row
+    from midalign_demo.generation import Answer, Row
     from midalign_demo.middle import Progress
 
 

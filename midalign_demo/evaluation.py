@@ -11,8 +11,8 @@ import numpy as np
 from midalign_demo import relation, tasks
 from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import answer_limit, row_of
-from midalign_demo.engine import Row
 from midalign_demo.engines import AnsweringEngine
+from midalign_demo.generation import Row
 from midalign_demo.significance import interval, paired_p_value
 from midalign_demo.tasks.question import Example, Question
 

@@ -14,8 +14,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from midalign_demo.engine import Answer, Row
 from midalign_demo.errors import InputError
+from midalign_demo.generation import Answer, Row
 from midalign_demo.variants import VARIANTS, check, own_of
 
 if TYPE_CHECKING:

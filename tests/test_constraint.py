@@ -4,8 +4,9 @@ import pytest
 
 from midalign_demo import bases
 from midalign_demo.constraint import Grammars
-from midalign_demo.engine import Engine, Row
+from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
+from midalign_demo.generation import Row
 from midalign_demo.tasks import json_generation, slot_filling
 from tests import tiny
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from midalign_demo import bases
-from midalign_demo.engine import MAX_PROMPT_TOKENS, Answer, Engine, Row, open_engine
+from midalign_demo.engine import Engine, open_engine
 from midalign_demo.errors import InputError
+from midalign_demo.generation import MAX_PROMPT_TOKENS, Answer, Row
 from midalign_demo.middle import embed
 from tests import tiny
 
@@ -88,6 +89,19 @@ def test_a_row_that_has_ended_stays_as_it_is_while_others_go_on(scripted):
     answers = engine.generate([Row("q"), Row("c")], max_new_tokens=9)
     assert content(answers) == [("r", 2, True), ("c" * 9, 9, True)]
     assert answers[0].seconds < answers[1].seconds
+
+
+def test_rows_leave_the_batch_as_they_end_and_change_nothing_for_the_others(scripted, monkeypatch):
+    engine = scripted(a="b", b="c", c="d", d="e", e="<eos>", z="z")
+    sizes = []
+    rows = engine.adapters.rows
+    monkeypatch.setattr(engine.adapters, "rows", lambda weights: (sizes.append(len(weights)), rows(weights))[1])
+    answers = engine.generate([Row(prompt) for prompt in "zabczeabcde"], max_new_tokens=9)
+    assert [answer.text for answer in answers] == [
+        "z" * 9, "bcde", "cde", "de", "z" * 9, "", "bcde", "cde", "de", "e", "",
+    ]  # fmt: skip
+    assert sizes == [11, 8, 6]
+    assert [answer.new_tokens for answer in answers] == [9, 5, 4, 3, 9, 1, 5, 4, 3, 2, 1]
 
 
 def test_characters_of_several_tokens_appear_whole(scripted):

@@ -5,8 +5,9 @@ import pytest
 
 from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import row_of
-from midalign_demo.engine import Answer, Engine, Row
+from midalign_demo.engine import Engine
 from midalign_demo.evaluation import BATCH_ROWS, answer_all, evaluate, label_of
+from midalign_demo.generation import Answer, Row
 from midalign_demo.tasks import json_generation, translation
 from midalign_demo.tasks.json_generation import Entity
 from midalign_demo.tasks.question import Example

@@ -3,9 +3,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from midalign_demo.adapters import AdapterSet
-from midalign_demo.engine import Row
 from midalign_demo.errors import InputError
 from midalign_demo.full_model import write_model
+from midalign_demo.generation import Row
 from tests import tiny
 
 PROMPT = "What time is it in the harbour now?"

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from midalign_demo import bases
-from midalign_demo.engine import Engine, Row
+from midalign_demo.engine import Engine
 from midalign_demo.errors import InputError
+from midalign_demo.generation import Row
 from midalign_demo.served import ServedEngine
 
 PROMPTS = ("Hi there", "What time is it in the harbour now?", "Slots: a\nCommand: go\nValues:")

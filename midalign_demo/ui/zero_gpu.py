@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from midalign_demo.adapters import Weights
-    from midalign_demo.engine import Answer, Engine, Row
+    from midalign_demo.engine import Engine
+    from midalign_demo.generation import Answer, Row
 
 
 def prepare() -> bool:

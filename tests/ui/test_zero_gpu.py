@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from midalign_demo import space
-from midalign_demo.engine import Row
 from midalign_demo.errors import InputError
+from midalign_demo.generation import Row
 from midalign_demo.ui import zero_gpu
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 
