@@ -37,11 +37,11 @@ class Base:
     """
 
     name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel = field(repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
     middle_layer: int
     is_chat: bool
-    reframe: Callable[[str], str] = lambda frame: frame
+    reframe: Callable[[str], str] = field(default=lambda frame: frame, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property

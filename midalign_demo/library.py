@@ -5,11 +5,13 @@ The same core as the commands and the app. Results are the documents that the co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midalign_demo import bases, encoders, variants
+from midalign_demo import adapters as adapter_folders
+from midalign_demo import bases, encoders, languages, tasks, variants
+from midalign_demo.errors import InputError
 from midalign_demo.retrieval import by_language, retrieval_table
 from midalign_demo.tasks import slot_filling
 
@@ -44,6 +46,9 @@ class Midalign:
 
         Args:
             task: `slot-filling`, `translation` or `json`.
+
+        Raises:
+            InputError: no such task.
         """
         return self._with(task).variants(task)
 
@@ -55,6 +60,7 @@ class Midalign:
         language: str | None = None,
         target: str | None = None,
         slots: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
         schema: Any = None,
         variants: Sequence[str] | None = None,
         grammar: bool | None = None,
@@ -63,8 +69,8 @@ class Midalign:
         """Answer a text under several variants, in one batch.
 
         Args:
-            text, task, language, target, slots, schema: the question, see `midalign_demo.questions.question_of`; the
-                tasks are `slot-filling`, `translation` and `json`.
+            text, task, language, target, slots, types, schema: the question, see
+                `midalign_demo.questions.question_of`; the tasks are `slot-filling`, `translation` and `json`.
             variants: default: all that there are.
             grammar, merge: see `midalign_demo.comparison.compare`.
 
@@ -77,7 +83,11 @@ class Midalign:
         from midalign_demo.comparison import compare
         from midalign_demo.questions import question_of
 
-        question = question_of(task, text, language=language, target=target, slots=slots, schema=schema)
+        language, target = (None if tag is None else languages.normalize(tag) for tag in (language, target))
+        for name, given in (("slots", slots), ("types", types), ("variants", variants)):
+            if given is not None:
+                _check_list(name, given, str, "['a', 'b']")
+        question = question_of(task, text, language=language, target=target, slots=slots, types=types, schema=schema)
         chosen = variants if variants is not None else self.variants(task)
         return compare(self._with(task), question, chosen, grammar=grammar, merge=merge)
 
@@ -98,6 +108,7 @@ class Midalign:
         Raises:
             InputError: an empty sentence, a variant or a layer that there is not.
         """
+        _check_list("sentences", sentences, str, "['Guten Morgen']")
         engine = self._with(slot_filling.NAME)
         layer = engine.base.middle_layer if layer is None else layer
         weights = engine.adapters_of(variant, slot_filling.NAME)
@@ -136,6 +147,11 @@ class Midalign:
 
         if isinstance(corpus, str | Path):
             corpus = parallel.read(corpus)
+        for tag, lines in corpus.items():
+            _check_list(f"corpus: {tag}", lines, str, "['Guten Morgen', 'Gute Nacht']")
+        _check_list("variants", variants, str, "['base', 'align']")
+        if layers is not None:
+            _check_list("layers", layers, int, "[10, 11]")
         engine = self._with(slot_filling.NAME)
         chosen = [engine.base.middle_layer] if layers is None else list(layers)
         return retrieval_by_layer(
@@ -143,6 +159,8 @@ class Midalign:
         )
 
     def _with(self, task: str) -> Engine:
+        if task not in tasks.MODULES:
+            raise InputError(f"task: {task!r} is not one of {', '.join(tasks.MODULES)}")
         self.engine.add_task(task, {**variants.shipped_sources(self.engine.base.name, task), **self._sources})
         return self.engine
 
@@ -163,10 +181,12 @@ def load(
             adapter is a variant of that name.
 
     Raises:
-        InputError: see `midalign_demo.bases.load`.
+        InputError: see `midalign_demo.bases.load`; or an adapter that is not there.
     """
     from midalign_demo.engine import Engine
 
+    for source in (adapters or {}).values():
+        adapter_folders.locate(source)
     return Midalign(Engine(bases.load(base, dtype=dtype, device=device)), adapters or {})
 
 
@@ -188,8 +208,13 @@ def retrieval_by_layer(
         corpus: for each language its n sentences.
         others: encoders.
         progress: called with (sentences done, sentences to do), over all variants.
-    """
 
+    Raises:
+        InputError: as there.
+    """
+    counts = {tag: len(lines) for tag, lines in corpus.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"sentences: the languages differ in number: {counts}")
     names = [score] if isinstance(score, str) else list(score)
 
     def scored(rows: np.ndarray) -> dict:
@@ -213,3 +238,15 @@ def retrieval_by_layer(
     if others:
         result["encoders"] = {encoders.name_of(other): scored(encoders.embed(other, sentences)) for other in others}
     return result
+
+
+def _check_list(name: str, given: object, kind: type, example: str) -> None:
+    """
+    Raises:
+        InputError: a text or a number where a list of them is meant, or something else among them.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(f"{name}: {given!r} is not a list such as {example}")
+    for one in given:
+        if not isinstance(one, kind):
+            raise InputError(f"{name}: {one!r} is in the list, where {kind.__name__} is meant, such as {example}")

@@ -36,10 +36,41 @@ def test_retrieval_gives_the_commands_document(tiny, tiny_model, document, paral
     assert tiny.retrieval(str(parallel_folder), layers=[1, 2, 3]) == printed
 
 
-def test_what_is_wrong_is_an_input_error(tiny):
-    with pytest.raises(midalign.InputError, match="^task: 'poetry' is not one of "):
-        tiny.compare("Hello", "poetry")
-    with pytest.raises(midalign.InputError, match="^variants: 'joint' has no adapter for slot-filling"):
-        tiny.embed(["Hello"], variant="joint")
-    with pytest.raises(midalign.InputError, match="^layer: 9 is not a layer of "):
-        tiny.embed(["Hello"], layer=9)
+def test_what_to_look_for_in_json_can_be_named(tiny):
+    found = tiny.compare("Ada lives in Rome", "json", types=["person"], variants=["task"])
+    assert "person" in found["outputs"][0]["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda m: m.compare("Hello", "poetry"), "task: 'poetry' is not one of "),
+        (lambda m: m.variants("poetry"), "task: 'poetry' is not one of "),
+        (lambda m: m.compare("Hello", variants="task"), "variants: 'task' is not a list such as "),
+        (lambda m: m.compare("Hello", slots="datetime"), "slots: 'datetime' is not a list such as "),
+        (lambda m: m.compare("Hello", "json", types="person"), "types: 'person' is not a list such as "),
+        (lambda m: m.compare("Hallo", language="German"), "language: 'German' is not a BCP 47 tag"),
+        (lambda m: m.compare("Hallo", "translation", language="de", target="german"), "language: 'german' is not a "),
+        (lambda m: m.embed(["Hello"], variant="joint"), "variants: 'joint' has no adapter for slot-filling"),
+        (lambda m: m.embed(["Hello"], layer=9), "layer: 9 is not a layer of "),
+        (lambda m: m.embed("Hello"), "sentences: 'Hello' is not a list such as "),
+        (lambda m: m.embed([None]), "sentences: None is in the list, where str is meant"),
+        (lambda m: m.retrieval({"en": ["a", "b", "c"], "de": ["d"]}), "sentences: the languages differ in number: "),
+        (lambda m: m.retrieval({"en": "a", "de": "d"}), "corpus: en: 'a' is not a list such as "),
+        (lambda m: m.retrieval({"en": ["a"], "de": ["d"]}, layers=2), "layers: 2 is not a list such as "),
+        (lambda m: m.retrieval({"en": ["a"], "de": ["d"]}, variants="base"), "variants: 'base' is not a list such as "),
+    ],
+)
+def test_what_is_wrong_is_an_input_error(tiny, ask, said):
+    with pytest.raises(midalign.InputError) as error:
+        ask(tiny)
+    assert str(error.value).startswith(said)
+
+
+def test_an_adapter_that_is_not_there_is_said_before_anything_is_loaded():
+    with pytest.raises(midalign.InputError, match="^adapter: './no-such'"):
+        midalign.load("gemma3-270m", adapters={"task": "./no-such"})
+
+
+def test_a_base_is_short_to_print(base):
+    assert len(repr(base)) < 300
