@@ -18,6 +18,7 @@ from midalign_demo.errors import InputError
 
 DIRECTIONS = ("both", "one")
 PAIRS = ("english", "all")
+ANCHORS = ("none", "base")
 MODES = ("alternate", "every", "sum")
 SCHEDULERS = ("cosine", "inverse_sqrt", "linear", "constant_with_warmup")
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -91,6 +92,11 @@ class AlignmentOptions:
         0.0, "share of each sentence's tokens left out at random: hides single words from memory", lowest=0, below=1
     )
     preserve: float = _option(0.0, "weight of the drift that the adapter causes, see train.objectives", lowest=0)
+    anchor: str = _option(
+        "none",
+        "base: the others are drawn to where the base without adapter has English; none: English moves as well",
+        choices=ANCHORS,
+    )
     include_bos: bool = _option(False, "BOS takes part in the mean pooling, as in the reference code")
 
 

@@ -76,7 +76,10 @@ _NEWS = (
     f"({', '.join(UNALIGNED)}); NTREX-128 (CC BY-SA 4.0), news, lines 1-100."
 )
 
-_SHORT = ("--recipe", "align", "--steps", "40", "--lines", "24", "--views", "2", "--dev-every", "40")
+_SHORT = (
+    "--recipe", "align", "--steps", "40", "--lines", "24", "--views", "2", "--longest", "150", "--dev-every", "40",
+    "--dtype", "bfloat16",
+)  # fmt: skip
 _PAPER = (
     "--temperature", "0.1", "--no-centre", "--preserve", "0", "--token-dropout", "0", "--pairs", "english",
     "--direction", "one",
@@ -95,14 +98,14 @@ def _align(
 
 def _retrieval(trial: Trial, measure: Measure) -> dict[str, float]:
     tags = sorted({*trial.aligned, *UNALIGNED})
-    document = measure(
-        ["retrieval", f"{DATA}/parallel/ntrex", "--languages", ",".join(["en", *tags]), "--limit", "100",
-         "--variants", "base,align", "--layers", str(trial.layer)]
-    )  # fmt: skip
     found = {}
-    for kind, of in (("aligned", trial.aligned), ("unaligned", UNALIGNED)):
-        for variant in ("base", "align"):
-            pairs = document["variants"][variant]["layers"][str(trial.layer)]["pairs"]
+    for variant in ("base", "align"):
+        document = measure(
+            ["retrieval", f"{DATA}/parallel/ntrex", "--languages", ",".join(["en", *tags]), "--limit", "100",
+             "--variants", variant, "--layers", str(trial.layer)]
+        )  # fmt: skip
+        pairs = document["variants"][variant]["layers"][str(trial.layer)]["pairs"]
+        for kind, of in (("aligned", trial.aligned), ("unaligned", UNALIGNED)):
             found[f"{variant}, {kind}"] = float(np.mean([pairs[f"en-{tag}"] for tag in of]))
     return found
 
@@ -194,6 +197,7 @@ STUDIES: dict[str, Study] = {
         _align("as in the paper's code", *_PAPER, "--include-bos"),
         _align("the same without BOS", *_PAPER),
         _align("with tokens contrasted", "--token-contrast", "1"),
+        _align("drawn to the base's English", "--anchor", "base"),
     ),
     "slot-filling": Study(
         "Seeds of joint training: slot filling",

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from midalign_demo.middle import tokenize
 from train import processes
 from train.objectives import (
     Drift,
+    Embedded,
     answer_loss,
     centroid_distance,
     contrastive_loss,
@@ -125,12 +126,24 @@ class ObjectiveTrainer(Trainer):
         views, lines = len(inputs["sentences"]), len(inputs["sentences"][0])
         own = processes.part(lines)
         rows = [view * lines + line for view in range(views) for line in own]
-        measured = [at for at, row in enumerate(rows) if row % lines % _DRIFT_LINES == 0] if recipe.preserve else []
-        embedded = embed_for_training(
-            self._view, layer, [token_ids[row] for row in rows], self._base,
-            include_bos=recipe.include_bos, unadapted=self.model.disable_adapter, measured=set(measured),
-        )  # fmt: skip
-        pooled = [processes.gather(view) for view in embedded.pooled.split(len(own))]
+        measured = {row for row in rows if row % lines % _DRIFT_LINES == 0} if recipe.preserve else set()
+        # What the first view is drawn to as well, or what the others alone are drawn to: then it needs no gradient, and
+        # no forward under the adapter but where its drift is measured.
+        fixed = rows[: len(own)] if recipe.anchor == "base" else []
+        adapted = [*rows[len(fixed) :], *(row for row in fixed if row in measured)]
+
+        def embed(rows: list[int], measured: Collection[int] = ()) -> Embedded:
+            return embed_for_training(
+                self._view, layer, [token_ids[row] for row in rows], self._base, include_bos=recipe.include_bos,
+                unadapted=self.model.disable_adapter, measured={at for at, row in enumerate(rows) if row in measured},
+            )  # fmt: skip
+
+        with torch.no_grad(), self.model.disable_adapter():
+            before = embed(fixed) if fixed else None
+        embedded = embed(adapted, measured)
+        states = [*(before.tokens if before else []), *embedded.tokens]
+        means = torch.cat([before.pooled, embedded.pooled]) if before else embedded.pooled
+        pooled = [processes.gather(view) for view in means[: len(rows)].split(len(own))]
         loss = contrastive_loss(
             pooled,
             temperature=recipe.temperature,
@@ -142,7 +155,7 @@ class ObjectiveTrainer(Trainer):
             bos = 0 if recipe.include_bos else len(self._base.bos)
             lengths = [len(ids) - bos for ids in token_ids]
             tokens = [
-                processes.gather(torch.cat(embedded.tokens[view * len(own) : (view + 1) * len(own)])).split(
+                processes.gather(torch.cat(states[view * len(own) : (view + 1) * len(own)])).split(
                     lengths[view * lines : (view + 1) * lines]
                 )
                 for view in range(views)

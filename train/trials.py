@@ -16,10 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from midalign_demo import variants
 from midalign_demo.commandline import comma_list, report
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
 from train.studies import DATA, OUTPUT, STUDIES, Trial
+
+# Documents that commands printed, by command.
+Known = dict[tuple[str, ...], dict]
 
 
 def add(kinds) -> None:
@@ -41,10 +45,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Run studies, and write the table of each once it is complete. What an earlier run made is not made again."""
     if not all(seed.isdecimal() for seed in arguments.seeds) or not arguments.seeds:
         raise InputError(f"seeds: {','.join(arguments.seeds)!r} is not a list of whole numbers such as 1,2,3")
-    written = []
+    written: list[str] = []
+    known: Known = {}
     for name in arguments.study:
         study = STUDIES[name]
-        rows = [_row(name, trial, arguments) for trial in study.trials]
+        rows = [_row(name, trial, arguments, known) for trial in study.trials]
         path = arguments.output / f"{name}.json"
         document = {
             "name": name,
@@ -64,10 +69,10 @@ def run(arguments: argparse.Namespace) -> None:
     print(json.dumps({"written": written}) if arguments.json else "\n".join(written))
 
 
-def _row(study: str, trial: Trial, arguments: argparse.Namespace) -> dict:
+def _row(study: str, trial: Trial, arguments: argparse.Namespace, known: Known) -> dict:
     """A trial's scores: the mean over seeds, and each seed's."""
     seeds = arguments.seeds[:1] if _once(trial) else arguments.seeds
-    found = [_measured(study, trial, seed, arguments) for seed in seeds]
+    found = [_measured(study, trial, seed, arguments, known) for seed in seeds]
     scores = {
         column: {"mean": float(np.mean(values)), "seeds": values}
         for column in found[0]
@@ -82,8 +87,12 @@ def _once(trial: Trial) -> bool:
     return trial.once or not trial.kind
 
 
-def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """Train a trial under a seed and measure it, as far as that is not done; its scores by column."""
+def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace, known: Known) -> dict[str, float]:
+    """Train a trial under a seed and measure it, as far as that is not done; its scores by column.
+
+    Args:
+        known: what the base alone came to, by command; added to.
+    """
     name = re.sub(r"[^\w.-]+", "-", trial.name)
     folder = arguments.output / study / (name if _once(trial) else f"{name}-{seed}")
     kept = folder / "measured.json"
@@ -107,13 +116,19 @@ def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace
             begun = ["--resume"] if (folder / "checkpoints").exists() else []
             _call("train", trial.kind, *map(placed, made_by), "--data-root", str(arguments.data_root),
                   "--output", str(folder), *begun)  # fmt: skip
-    given = [part for role, source in adapters.items() for part in ("--adapter", f"{role}={source}")]
 
     def measure(command: Sequence[str]) -> dict:
+        roles = variants.roles_of(command[command.index("--variants") + 1].split(","))
+        if not roles and tuple(command) in known:  # the base is the same in every trial
+            return known[tuple(command)]
         parts = [placed(part) for part in command]
         if command[0] == "evaluate":
             parts += ["--answers", str(folder / "answers" / re.sub(r"\W+", "-", command[2]))]
-        return json.loads(_call("midalign_demo.cli", *parts, *given, "--dtype", "float32", "--json"))
+        parts += [part for role, of in adapters.items() if role in roles for part in ("--adapter", f"{role}={of}")]
+        document = json.loads(_call("midalign_demo.cli", *parts, "--dtype", "float32", "--json"))
+        if not roles:
+            known[tuple(command)] = document
+        return document
 
     report(f"{study}, {trial.name}, seed {seed}: measuring")
     scores = STUDIES[study].scores(trial, measure)

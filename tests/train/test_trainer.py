@@ -11,9 +11,15 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, TrainingArguments
 
+from midalign_demo.bases import decoder_view
+from midalign_demo.middle import tokenize
 from train import cli
+from train.objectives import Embedded, contrastive_loss, embed_for_training
+from train.recipe import AlignRecipe, build
+from train.runs import prepare_run
+from train.tokens import token_contrast
 from train.trainer import CHECKPOINTS, ObjectiveTrainer, last_checkpoint
 
 WEIGHTS = "adapter_model.safetensors"
@@ -360,3 +366,38 @@ def test_a_joint_run_needs_weights_below_the_aligned_layer(tmp_path, capfd, base
     arguments = ["joint", "--output", str(tmp_path / "run"), "--base", str(base_folder), "--data", str(slots_file)]
     options = ["--parallel", str(parallel_folder), "--rows", "4", "--lines", "6", "--lora-from", "3", "--layer", "2"]
     assert "lora_from: 3 is above the aligned layer, 2" in refused([*arguments, *options], capfd)
+
+
+@pytest.mark.parametrize("preserve", [0.0, 0.5])
+def test_with_the_base_as_anchor_english_is_where_the_base_has_it(base_folder, parallel_folder, tmp_path, preserve):
+    options = {
+        "base": str(base_folder), "dtype": "float32", "data": [str(parallel_folder)], "lines": 6, "views": 3,
+        "anchor": "base", "dropout": 0.0, "preserve": preserve, "token_contrast": 1.0, "pairs": "all",
+    }  # fmt: skip
+    recipe = build(AlignRecipe, None, options)
+    prepared = prepare_run("align", recipe, tmp_path, resume=False, report=print)
+    base, model = prepared.base, prepared.model
+    with torch.no_grad():  # fresh LoRA weights do nothing
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.1)
+    trainer = ObjectiveTrainer(base, recipe, model, args=TrainingArguments(str(tmp_path), use_cpu=True))
+    batch = prepared.train[0]
+    loss = trainer._alignment_loss(batch)
+    loss.backward()
+    assert all(weight.grad.abs().max() > 0 for name, weight in model.named_parameters() if "lora_A" in name)
+
+    def embedded(sentences: list[str], **drift) -> Embedded:
+        token_ids = tokenize(base, sentences)
+        return embed_for_training(decoder_view(base.model, recipe.layer), recipe.layer, token_ids, base, **drift)
+
+    english, *others = batch["sentences"]
+    with model.disable_adapter():
+        views = [embedded(english)]
+    views += [embedded(sentences) for sentences in others]
+    expected = contrastive_loss([view.pooled for view in views]) + token_contrast([view.tokens for view in views])
+    if preserve:  # of every third line, English under the adapter among them
+        every = [view[row] for view in batch["sentences"] for row in (0, 3)]
+        drift = embedded(every, unadapted=model.disable_adapter, measured=range(len(every))).drift
+        expected = expected + preserve * drift.relative()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
