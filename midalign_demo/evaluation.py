@@ -13,7 +13,7 @@ from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import answer_limit, row_of
 from midalign_demo.engines import AnsweringEngine
 from midalign_demo.generation import Row
-from midalign_demo.significance import interval, paired_p_value
+from midalign_demo.significance import interval, paired_interval, paired_p_value
 from midalign_demo.tasks.question import Example, Question
 
 BATCH_ROWS = 32
@@ -47,9 +47,10 @@ def evaluate(
 
     Returns:
         `{"variants": {variant: {"overall": {metric: x, "n", "interval": {metric: [low, high]}}, "languages": {tag:
-        {..}}}}, "differences": [{"variants": [a, b], "metric", "difference", "p"}]}`; a difference is b's score minus
-        a's, p from a paired randomisation test. With `found` also `{"relation": {variant: {"languages": {tag: {"n",
-        "found"}}, "across_languages", "within_languages"}}}`, the last two as `midalign_demo.relation` gives them.
+        {..}}}}, "differences": [{"variants": [a, b], "metric", "difference", "interval", "p", "languages": {tag:
+        {"difference", "interval"}}}]}`; a difference is b's score minus a's, p from a paired randomisation test. With
+        `found` also `{"relation": {variant: {"languages": {tag: {"n", "found"}}, "across_languages",
+        "within_languages"}}}`, the last two as `midalign_demo.relation` gives them.
     """
     module = tasks.MODULES[examples[0].question.task]
     rows = {
@@ -90,7 +91,7 @@ def evaluate(
             for variant, of in statistics.items()
         },
         "differences": [
-            _difference(module, metric, pair, statistics[pair[0]], statistics[pair[1]])
+            _difference(module, metric, pair, statistics[pair[0]], statistics[pair[1]], groups)
             for metric in module.COMPARED
             for pair in itertools.combinations(variants, 2)
         ],
@@ -172,12 +173,24 @@ def _related(
     }  # fmt: skip
 
 
-def _difference(module: ModuleType, metric: str, pair: tuple[str, str], first: np.ndarray, second: np.ndarray) -> dict:
+def _difference(
+    module: ModuleType,
+    metric: str,
+    pair: tuple[str, str],
+    first: np.ndarray,
+    second: np.ndarray,
+    groups: Mapping[str, Sequence[int]],
+) -> dict:
     score = _metric(module, metric)
-    difference = float(score(second.sum(axis=0)) - score(first.sum(axis=0)))
+
+    def between(a: np.ndarray, b: np.ndarray) -> dict:
+        difference = float(score(b.sum(axis=0)) - score(a.sum(axis=0)))
+        return {"difference": difference, "interval": list(paired_interval(a, b, score))}
+
     return {
         "variants": list(pair),
         "metric": metric,
-        "difference": difference,
+        **between(first, second),
         "p": paired_p_value(first, second, score),
+        "languages": {tag: between(first[numbers], second[numbers]) for tag, numbers in sorted(groups.items())},
     }

@@ -89,7 +89,7 @@ def _task(table: ResultTable, known: Mapping[str, float]) -> list[str]:
     for metric in dict.fromkeys([main, *compared]):
         scores = tables.scores(table, metric)
         parts += [f"Mean {metric} over languages:", _groups(table, scores, known, digits=tables.digits(metric))]
-    parts += _differences(table)
+    parts += _differences(table, main, known)
     parts.append(f"{main} by language:")
     parts.append(_by_language(table, tables.scores(table, main), digits=tables.digits(main)))
     if "relation" in table.result:
@@ -97,14 +97,22 @@ def _task(table: ResultTable, known: Mapping[str, float]) -> list[str]:
     return parts
 
 
-def _differences(table: ResultTable) -> list[str]:
-    lines = []
-    for found in table.result["differences"]:
-        first, second = found["variants"]
-        if first != "base" or second == "task":
-            by = f"{found['difference']:+.{tables.digits(found['metric'])}f} {found['metric']}"
-            lines.append(f"- {second} - {first}: {by} (p = {found['p']:.3f})")
-    return ["All examples together, paired randomisation test:", "\n".join(lines)] if lines else []
+def _differences(table: ResultTable, main: str, known: Mapping[str, float]) -> list[str]:
+    """How variants differ: in the mean over languages, as far as there are several, and over all examples."""
+    entries = [found for found in table.result["differences"] if found["variants"][0] != "base" or
+               found["variants"][1] == "task"]  # fmt: skip
+    parts, scores, lines = [], [], []
+    for found in entries:
+        name, digits = " - ".join(reversed(found["variants"])), tables.digits(found["metric"])
+        low, high = (f"{end:+.{digits}f}" for end in found["interval"])
+        by = f"{found['difference']:+.{digits}f} [{low}, {high}] {found['metric']}"
+        lines.append(f"- {name}: {by} (p = {found['p']:.3f})")
+        if found["metric"] == main:
+            scores += [Score(row, name, 0, of["difference"], *of["interval"]) for row, of in found["languages"].items()]
+    if len(table.rows()) > 1 and scores:
+        groups = _groups(table, scores, known, digits=tables.digits(main), sign="+")
+        parts += [f"Differences in {main}, mean over languages, the same examples drawn for both variants:", groups]
+    return [*parts, "All examples together, paired randomisation test:", "\n".join(lines)] if lines else parts
 
 
 def _relation(table: ResultTable) -> list[str]:
@@ -178,12 +186,17 @@ def _seeds(values: Sequence[float], sign: str = "") -> str:
     return mean if n == 1 else f"{mean} ± {stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n):.3f}"
 
 
-def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, float], *, digits: int) -> str:
+def _groups(
+    table: ResultTable, scores: Sequence[Score], known: Mapping[str, float], *, digits: int, sign: str = ""
+) -> str:
     """Means over kinds of languages: how they were trained on, in which script, how well the base knows them.
 
     Args:
+        scores: of variants, or of differences between two.
         known: by language the base's retrieval accuracy with English.
+        sign: "+" for differences.
     """
+    columns = list(dict.fromkeys(score.variant for score in scores))
 
     def is_in(group: str, row: str) -> bool:
         return table.group(row) == group
@@ -207,10 +220,10 @@ def _groups(table: ResultTable, scores: Sequence[Score], known: Mapping[str, flo
     for kind, takes in kinds.items():
         kept = [score for score in scores if score.row is not None and takes(score.row)]
         means = _means(kept)
-        cells = [_interval(means.get(name), digits) for name in table.variants]
+        cells = [_interval(means.get(name), digits, sign) for name in columns]
         if means and cells not in [row[1:] for row in rows]:  # not the same languages under another name
             rows.append([f"{kind} ({len({score.row for score in kept})})", *cells])
-    return _markdown(["languages", *table.variants], rows)
+    return _markdown(["languages", *columns], rows)
 
 
 def _means(scores: Iterable[Score]) -> Mapping[str, tuple[float, float]]:
@@ -246,8 +259,8 @@ def _is_latin(table: ResultTable, row: str) -> bool:
     return languages.script(table.language(row)) == _LATIN
 
 
-def _interval(found: tuple[float, float] | None, digits: int) -> str:
-    return "" if found is None else f"{found[0]:.{digits}f} ± {found[1]:.{digits}f}"
+def _interval(found: tuple[float, float] | None, digits: int, sign: str = "") -> str:
+    return "" if found is None else f"{found[0]:{sign}.{digits}f} ± {found[1]:.{digits}f}"
 
 
 def _share(value: float | None, *, mark: bool = False) -> str:

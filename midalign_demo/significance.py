@@ -51,6 +51,20 @@ def interval(rows: np.ndarray, score: Score, *, level: float = 0.95, seed: int =
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
+def paired_interval(first: np.ndarray, second: np.ndarray, score: Score) -> tuple[float, float]:
+    """Percentile bootstrap interval of the second's score minus the first's, the examples drawn for both at once.
+
+    Args:
+        first, second: statistics of the same examples under two variants (n, k) each.
+    """
+    width = first.shape[1]
+
+    def difference(totals: np.ndarray) -> np.ndarray:
+        return score(totals[..., width:]) - score(totals[..., :width])
+
+    return interval(np.hstack([first, second]), difference)
+
+
 def paired_p_value(first: np.ndarray, second: np.ndarray, score: Score, *, seed: int = 0) -> float:
     """How likely a difference as large as the one seen is, if it made no difference which of the two answered.
 

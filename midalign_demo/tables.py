@@ -152,7 +152,10 @@ def _check(table: ResultTable) -> None:
         rows = {row for of in table.result["variants"].values() for row in of["languages"]}
         for metric in {*table.metrics, tasks.MODULES[table.task].MAIN_METRIC}:
             scores(table, metric)
-        if any({"variants", "metric", "difference", "p"} - found.keys() for found in table.result["differences"]):
+        if any(
+            {"variants", "metric", "difference", "interval", "p", "languages"} - found.keys()
+            for found in table.result["differences"]
+        ):
             raise ValueError("differences")
     if rows != set(table.languages) or {table.group(row) for row in rows} - set(GROUPS):
         raise ValueError("languages")

@@ -71,7 +71,20 @@ def slots() -> ResultTable:
             "grammar": True,
             "adapters": {"task": {"slot-filling": 1.0}, "merged": {"slot-filling": 1.0, "align": 0.3}},
             "variants": {"task": variant(0.75, 0.5, 0.25), "merged": variant(0.75, 0.625, 0.375)},
-            "differences": [{"variants": ["task", "merged"], "metric": "f1", "difference": -0.0125, "p": 0.4}],
+            "differences": [
+                {
+                    "variants": ["task", "merged"],
+                    "metric": "f1",
+                    "difference": -0.0125,
+                    "interval": [-0.05, 0.025],
+                    "p": 0.4,
+                    "languages": {
+                        "en": {"difference": 0.0, "interval": [-0.1, 0.1]},
+                        "ru": {"difference": 0.125, "interval": [0.0625, 0.1875]},
+                        "sw": {"difference": 0.125, "interval": [-0.1875, 0.4375]},
+                    },
+                }
+            ],
         },
         **_BESIDE,
     )

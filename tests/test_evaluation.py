@@ -89,6 +89,13 @@ def test_intervals_hold_the_score_and_differences_compare_every_two_variants():
     assert (found["variants"], found["metric"]) == (["base", "task"], "f1")
     assert found["difference"] == pytest.approx(1 - 4 / 7)
     assert found["p"] < 0.01
+    low, high = found["interval"]
+    assert 0 < low < found["difference"] < high < 1
+    assert list(found["languages"]) == ["de", "en"]
+    for tag, of in found["languages"].items():
+        base, task = (result["variants"][variant]["languages"][tag]["f1"] for variant in ("base", "task"))
+        assert of["difference"] == pytest.approx(task - base)
+        assert of["interval"][0] <= of["difference"] <= of["interval"][1]
 
 
 def test_json_answers_are_scored_by_entity_and_validity():

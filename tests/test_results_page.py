@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from midalign_demo import results_page, tables
+from tests import made_tables
 
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 
@@ -55,3 +56,11 @@ def test_means_over_languages_and_their_intervals_by_hand():
     mean, half = found["task"]
     assert mean == pytest.approx(0.6)
     assert half == pytest.approx((0.1**2 + 0.2**2) ** 0.5 / 2)  # half widths .1 and .2
+
+
+def test_differences_are_shown_by_kind_of_language_and_over_all_examples():
+    text = "\n".join(results_page._differences(made_tables.slots(), "f1", {}))
+    assert "| languages | merged - task |" in text
+    half = (0.0625**2 + 0.3125**2) ** 0.5 / 2  # of ru and sw
+    assert f"| not supervised (2) | +0.125 ± {half:.3f} |" in text
+    assert "- merged - task: -0.013 [-0.050, +0.025] f1 (p = 0.400)" in text

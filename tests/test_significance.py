@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from midalign_demo.significance import interval, paired_p_value, share_interval
+from midalign_demo.significance import interval, paired_interval, paired_p_value, share_interval
 
 
 def mean(totals: np.ndarray) -> np.ndarray:
@@ -31,6 +31,16 @@ def test_intervals_are_the_same_each_time_and_one_example_has_none():
     values = rows(draw(50, 0.5))
     assert interval(values, mean) == interval(values, mean)
     assert interval(rows([0.7]), mean) == (0.7, 0.7)
+
+
+def test_a_difference_is_as_sure_as_the_examples_that_differ_make_it():
+    first, second = draw(400, 0.3), draw(400, 0.5, seed=1)
+    low, high = paired_interval(rows(first), rows(second), mean)
+    apart = second - first
+    reach = 1.96 * apart.std() / 20
+    assert (low, high) == pytest.approx((apart.mean() - reach, apart.mean() + reach), abs=0.01)
+    # Answers that are right and wrong together say nothing of a difference, however few of them are right.
+    assert paired_interval(rows(first), rows(first), mean) == (0, 0)
 
 
 def test_p_is_that_of_the_sign_test_for_shares():

@@ -174,7 +174,8 @@ def _print_table(task: str, result: dict) -> None:
         print(_related(variant, related))
     for found in result["differences"]:
         first, second = found["variants"]
-        by = f"{found['difference']:+.3f} {found['metric']}"
+        low, high = found["interval"]
+        by = f"{found['difference']:+.3f} [{low:+.3f}, {high:+.3f}] {found['metric']}"
         print(f"{second} - {first}: {by} (p = {found['p']:.3f}, paired randomisation)")
 
 

@@ -88,7 +88,9 @@ def comparison(table: ResultTable, found: Sequence[Score], metric: str) -> str:
     tested = metric if metric in metrics else next(iter(metrics), metric)  # not all are tested
     differences = "".join(
         f"<tr><th scope='row'>{escape(second)} − {escape(first)}</th>"
-        f"<td>{_signed(entry['difference'], entry['metric'])}</td><td>{_p(entry['p'])}</td></tr>"
+        f"<td>{_signed(entry['difference'], entry['metric'])}</td>"
+        f"<td>{' to '.join(_signed(end, entry['metric']) for end in entry['interval'])}</td>"
+        f"<td>{_p(entry['p'])}</td></tr>"
         for entry in table.result["differences"]
         for first, second in [entry["variants"]]
         if {first, second} <= shown and entry["metric"] == tested
@@ -103,7 +105,7 @@ def comparison(table: ResultTable, found: Sequence[Score], metric: str) -> str:
         parts.append(
             f"<table class='figures'><caption>Differences in {escape(tested)} over all {table.result['n']} examples; "
             "p of a paired randomisation test</caption>"
-            "<thead><tr><th>variants</th><th>difference</th><th>p</th></tr></thead>"
+            "<thead><tr><th>variants</th><th>difference</th><th>95 % interval</th><th>p</th></tr></thead>"
             f"<tbody>{differences}</tbody></table>"
         )
     if count > 1:

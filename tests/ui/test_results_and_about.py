@@ -41,7 +41,7 @@ def test_a_table_opens_with_everything_in_it(tab):
     assert frame["headers"] == ["language", "variant", "f1", "from", "to", "n", "group", "script"]
     assert frame["data"][0] == ["all examples", "task", 0.5, 0.375, 0.625, 12, "", ""]
     assert frame["data"][-1] == ["Swahili", "merged", 0.375, 0.25, 0.5, 4, "transfer", "Latin"]
-    assert "merged − task</th><td>−0.013</td><td>0.40</td>" in notes
+    assert "merged − task</th><td>−0.013</td><td>−0.050 to +0.025</td><td>0.40</td>" in notes
     assert "Mean f1 of the 3 languages shown" in notes
 
 
