@@ -78,6 +78,15 @@ def test_a_study_trains_and_measures_each_trial_once(calls, tmp_path, capfd):
     assert len(calls) == 13  # nothing is done twice
 
 
+def test_a_trial_that_studies_have_in_common_is_trained_once(calls, tmp_path):
+    arguments = ["trials", "--study", "pairs", "objective", "layer", "--data-root", "D", "--output", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    trained = [tuple(of[: of.index("--output")]) for module, of in calls if module == "train"]
+    assert len(trained) == len(set(trained)) == 3 + 5 + 4  # 724 lines, as shipped but for two languages, layer 11
+    rows = json.loads((tmp_path / "objective.json").read_text())["rows"]
+    assert rows[0]["scores"] == json.loads((tmp_path / "pairs.json").read_text())["rows"][-1]["scores"]
+
+
 def test_what_is_shipped_is_measured_once_and_what_is_trained_under_each_seed(calls, tmp_path):
     assert run(tmp_path, "slot-filling") == 0
     rows = {row["trial"]: row for row in json.loads((tmp_path / "slot-filling.json").read_text())["rows"]}
