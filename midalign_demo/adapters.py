@@ -166,12 +166,17 @@ def check_fits(name: str, base: Base) -> dict[str, Factors]:
 
 
 class AdapterSet:
-    """Named adapters for one base, whose weights stay as they are: adapters are put on while a batch is computed."""
+    """Named adapters for one base, whose weights stay as they are: adapters are put on while a batch is computed.
+
+    Attributes:
+        sources: for each name what was loaded under it: a shipped adapter's name, a folder or a hub id.
+    """
 
     def __init__(self, base: Base):
         from midalign_demo.mixed import MixedRows  # torch takes seconds to import
 
         self.base = base
+        self.sources: dict[str, str] = {}
         self.changes = 0  # how often an adapter was loaded: what was computed under a name before is out of date
         self._rows = MixedRows(base.model)
 
@@ -192,6 +197,7 @@ class AdapterSet:
         factors = check_fits(source, self.base)
         with self.base.lock:
             self._rows.add(name, factors)
+            self.sources[name] = source
             self.changes += 1
 
     @contextlib.contextmanager
