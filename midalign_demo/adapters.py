@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 _WEIGHTS = "adapter_model.safetensors"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+# What makes an adapter more than its factors: it can't be answered in one batch with others, or not be summed.
+_PLAIN = {
+    "use_dora": False, "modules_to_save": None, "bias": "none", "alora_invocation_tokens": None, "arrow_config": None,
+    "kasa_config": None, "monteclora_config": None, "use_bdlora": None, "use_qalora": False,
+}  # fmt: skip
+# Beginnings with which PEFT takes a part out of the base's weights, whenever it loads the adapter.
+_CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _PREFIX = "base_model.model."  # PEFT writes it before the paths of layers
 
 
@@ -92,12 +99,17 @@ def read_config(name: str) -> dict:
         raise InputError(f"adapter: {path} is not JSON") from error
     if config.get("peft_type") != "LORA":
         raise InputError(f"adapter: {name!r} is of type {config.get('peft_type')!r}; only LORA is supported")
-    # These can't be answered in one batch with other adapters, or not be summed exactly.
-    for key, plain in {"use_dora": False, "modules_to_save": None, "bias": "none"}.items():
+    for key, plain in _PLAIN.items():
         if config.get(key, plain) not in (plain, []):
             raise InputError(
                 f"adapter: {name!r} has {key}={config[key]!r}; only plain LoRA ({key}={plain!r}) is supported"
             )
+    start = config.get("init_lora_weights")
+    if isinstance(start, str) and start.lower().startswith(_CHANGE_THE_BASE):
+        raise InputError(
+            f"adapter: {name!r} has init_lora_weights={start!r}, which changes the base as well; convert it with "
+            "PEFT's save_pretrained(.., path_initial_model_for_weight_conversion=..)"
+        )
     return config
 
 
@@ -166,12 +178,17 @@ def check_fits(name: str, base: Base) -> dict[str, Factors]:
 
 
 class AdapterSet:
-    """Named adapters for one base, whose weights stay as they are: adapters are put on while a batch is computed."""
+    """Named adapters for one base, whose weights stay as they are: adapters are put on while a batch is computed.
+
+    Attributes:
+        sources: for each name what was loaded under it: a shipped adapter's name, a folder or a hub id.
+    """
 
     def __init__(self, base: Base):
         from midalign_demo.mixed import MixedRows  # torch takes seconds to import
 
         self.base = base
+        self.sources: dict[str, str] = {}
         self.changes = 0  # how often an adapter was loaded: what was computed under a name before is out of date
         self._rows = MixedRows(base.model)
 
@@ -192,6 +209,7 @@ class AdapterSet:
         factors = check_fits(source, self.base)
         with self.base.lock:
             self._rows.add(name, factors)
+            self.sources[name] = source
             self.changes += 1
 
     @contextlib.contextmanager

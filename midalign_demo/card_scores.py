@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard
 
-from midalign_demo import adapters, provenance, tables, tasks
+from midalign_demo import adapters, provenance, tables, tasks, variants
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
 from midalign_demo.tables import RETRIEVAL, ResultTable, Score
@@ -41,8 +41,7 @@ def update(name: str, found: Iterable[ResultTable]) -> Path:
     path = adapters.locate(name) / "README.md"
     if not path.exists():
         raise InputError(f"adapter: {name!r} has no card: {path} is not there")
-    weights = provenance.checksum(name)
-    mine = [(table, role) for table in found if (role := _role(table, weights)) is not None]
+    mine = made_with(name, found)
     mine.sort(key=lambda entry: entry[1] not in entry[0].variants)  # those of the adapter alone first
     if not mine:
         raise InputError(f"card: no result table was made with the present weights of {name!r}; run midalign results")
@@ -95,8 +94,29 @@ def evaluations(table: ResultTable, role: str) -> list[EvalResult]:
     ]
 
 
+def made_with(name: str, found: Iterable[ResultTable]) -> list[tuple[ResultTable, str]]:
+    """The tables that were made with an adapter's present weights, each with the variant that is the adapter alone.
+
+    Args:
+        name: a shipped adapter's name or a folder; of a sum, those tables count that have it as `merged`.
+    """
+    weights, record = provenance.checksum(name), provenance.record_of(name) or {}
+    parts = {part.get("sha256"): part["weight"] for part in record.get("parts", ())}
+    return [(table, role) for table in found if (role := _role(table, weights) or _sum(table, parts)) is not None]
+
+
 def _role(table: ResultTable, weights: str) -> str | None:
     return next((used["role"] for used in table.adapters if used["sha256"] == weights), None)
+
+
+def _sum(table: ResultTable, parts: Mapping[str | None, float]) -> str | None:
+    """The variant that is the sum of these adapters, by their checksums and weights."""
+    task = slot_filling.NAME if table.task == RETRIEVAL else table.task
+    known = {variants.adapter_name(used["role"], task): used["sha256"] for used in table.adapters}
+    for variant, weights in table.result.get("adapters", {}).items():
+        if parts and {known.get(name, name): weight for name, weight in weights.items()} == parts:
+            return variant
+    return None
 
 
 def _retrieval(table: ResultTable) -> list[str]:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midalign_demo import files
+from midalign_demo import card_head, files
 from midalign_demo.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def write_encoder(adapters: AdapterSet, weights: Weights, folder: str | Path, *,
     with files.new_folder(Path(folder)) as draft, tempfile.TemporaryDirectory() as parts:
         encoder = _assemble(adapters, weights, layer, Path(parts))
         encoder.save(str(draft), model_name=Path(folder).name, create_model_card=False)
-        (draft / "README.md").write_text(_card(base.name, weights, layer, Path(folder).name), encoding="utf-8")
+        (draft / "README.md").write_text(_card(adapters, weights, layer, Path(folder).name), encoding="utf-8")
         _check(adapters, weights, layer, draft)
     return encoder.get_embedding_dimension()
 
@@ -136,19 +136,15 @@ def _check(adapters: AdapterSet, weights: Weights, layer: int, draft: Path) -> N
         )
 
 
-def _card(base: str, weights: Weights, layer: int, name: str) -> str:
+def _card(adapters: AdapterSet, weights: Weights, layer: int, name: str) -> str:
+    base = adapters.base.name
+    sources = [adapters.sources[adapter] for adapter in weights]
+    tags = ["sentence-transformers", "feature-extraction", "multilingual", "midalign"]
+    head = card_head.head_with(
+        base, sources, library="sentence-transformers", pipeline="sentence-similarity", tags=tags
+    )
     added = " + ".join(f"{weight:g} x {adapter}" for adapter, weight in weights.items()) or "no adapter"
-    return f"""---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-base_model: {base}
-tags:
-- sentence-transformers
-- feature-extraction
-- multilingual
-- midalign
----
-
+    return f"""{head}
 # {name}
 
 Sentence embeddings from the middle of a language model: layer {layer} of `{base}` with {added}, the mean over a
@@ -161,4 +157,4 @@ SentenceTransformer("{name}").encode(["Good morning", "Guten Morgen"])
 ```
 
 Written by `midalign export-encoder`. The licences of the base and of the adapters hold for it as well.
-"""
+{card_head.terms(base)}"""

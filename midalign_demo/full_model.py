@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midalign_demo import files
+from midalign_demo import card_head, files
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import AdapterSet, Weights
@@ -34,22 +34,19 @@ def write_model(adapters: AdapterSet, weights: Weights, folder: str | Path) -> N
     with files.new_folder(Path(folder)) as draft:
         whole.save_pretrained(draft)
         base.tokenizer.save_pretrained(draft)
-        (draft / "README.md").write_text(_card(base.name, weights, Path(folder).name), encoding="utf-8")
+        (draft / "README.md").write_text(_card(adapters, weights, Path(folder).name), encoding="utf-8")
 
 
-def _card(base: str, weights: Weights, name: str) -> str:
+def _card(adapters: AdapterSet, weights: Weights, name: str) -> str:
+    base = adapters.base.name
+    sources = [adapters.sources[adapter] for adapter in weights]
+    head = card_head.head_with(
+        base, sources, library="transformers", pipeline="text-generation", tags=["multilingual", "midalign"]
+    )
     added = " + ".join(f"{weight:g} x `{adapter}`" for adapter, weight in weights.items()) or "no adapter"
-    return f"""---
-library_name: transformers
-pipeline_tag: text-generation
-base_model: {base}
-tags:
-- multilingual
-- midalign
----
-
+    return f"""{head}
 # {name}
 
 `{base}` with {added} added to its weights. Written by `midalign export-model`. The licences of the base and of the
 adapters hold for it as well.
-"""
+{card_head.terms(base)}"""

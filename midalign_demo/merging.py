@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from midalign_demo import adapters, files, provenance
+from midalign_demo import adapters, card_head, card_scores, files, provenance, tables
 from midalign_demo.adapters import Factors
 from midalign_demo.errors import InputError
 
@@ -19,6 +19,8 @@ _LAYER = re.compile(r"\.(\d+)\.")
 
 def write_sum(weights: Mapping[str, float], folder: Path) -> None:
     """Write the sum of adapters, each times its weight, as a folder that PEFT and vLLM load.
+
+    Its card has the scores of the published result tables, if these have this very sum as a variant.
 
     The low-rank factors are laid side by side (the rank is the sum of the ranks), so nothing is approximated. Layers
     that only some of the adapters have get zeros for the others.
@@ -63,12 +65,20 @@ def write_sum(weights: Mapping[str, float], folder: Path) -> None:
         save_file(tensors, draft / "adapter_model.safetensors", metadata={"format": "pt"})
         (draft / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         recorded = [
-            {"name": Path(name).name, "weight": weight, "training": provenance.record_of(name)}
+            {
+                "name": Path(name).name,
+                "weight": weight,
+                "sha256": provenance.checksum(name),
+                "training": provenance.record_of(name),
+            }
             for name, weight in weights.items()
         ]
         record = {"kind": "sum", "parts": recorded}
         (draft / "training.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (draft / "README.md").write_text(_card(weights, bases[0], rank), encoding="utf-8")
+    published = [tables.read(path) for path in tables.paths_in(tables.folder())]
+    if card_scores.made_with(str(folder), published):
+        card_scores.update(str(folder), published)
 
 
 def _layers(parts: Sequence[Mapping[str, Factors]]) -> dict[str, tuple[int, int]]:
@@ -99,14 +109,10 @@ def _padded(
 
 def _card(weights: Mapping[str, float], base: str, rank: int) -> str:
     listed = "\n".join(f"- {weight:g} x `{Path(name).name}`" for name, weight in weights.items())
-    return f"""---
-base_model: {base}
-library_name: peft
-tags:
-- lora
-- multilingual
----
-
+    head = card_head.head_with(
+        base, weights, library="peft", tags=["lora", "midalign", "representation-alignment", "merged"]
+    )
+    return f"""{head}
 # Merged adapter
 
 The exact weighted sum of LoRA adapters for `{base}`, of rank {rank}:
@@ -114,4 +120,4 @@ The exact weighted sum of LoRA adapters for `{base}`, of rank {rank}:
 {listed}
 
 Their licences and data are named in their own cards, and hold for the sum as well.
-"""
+{card_head.terms(base)}"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -131,11 +132,14 @@ class ServedEngine:
         import openai
 
         (model,) = row.adapters
-        answer, said = Answer("", 0, 0.0, False), ""
+        answer, said, tokens, end = Answer("", 0, 0.0, False), "", 0, None
         try:
             with self._request(model, row, limit) as pieces:
-                for tokens, piece in enumerate(self._texts(pieces), start=1):
-                    said += piece
+                for piece, reason in self._texts(pieces):
+                    end = reason or end
+                    if not piece:
+                        continue
+                    said, tokens = said + piece, tokens + 1
                     line, line_break, _ = said.strip(" ").lstrip("\n").partition("\n")
                     answer = Answer(line.strip(), tokens, time.perf_counter() - started, bool(line_break))
                     yield answer
@@ -143,10 +147,16 @@ class ServedEngine:
                         return
         except openai.APIConnectionError as error:
             raise InputError(f"server: {self.url} can't be reached") from error
+        except _broken_connections():
+            end = None
         except openai.APIError as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"server: {self.url} does not answer as {model!r}: {reason}") from error
-        yield replace(answer, done=True, truncated=answer.new_tokens >= limit)
+        if end is None:  # part of an answer would pass for the whole
+            raise InputError(
+                f"server: {self.url} broke off what it answered as {model!r}; it may take one question at a time"
+            )
+        yield replace(answer, done=True, truncated=end == "length")
 
     def _request(self, model: str, row: Row, limit: int) -> openai.Stream:
         options = {"model": model, "max_tokens": limit, "temperature": 0.0, "stream": True}
@@ -157,9 +167,13 @@ class ServedEngine:
             messages=[*turns, {"role": "user", "content": row.prompt}], **options
         )
 
-    def _texts(self, pieces: openai.Stream) -> Iterator[str]:
+    def _texts(self, pieces: openai.Stream) -> Iterator[tuple[str, str | None]]:
+        """What is said, piece by piece, and with the last piece why it ended: `stop` or `length`."""
         for piece in pieces:
             for choice in piece.choices:
-                text = choice.delta.content if self._chat else choice.text
-                if text:
-                    yield text
+                yield (choice.delta.content if self._chat else choice.text) or "", choice.finish_reason
+
+
+def _broken_connections() -> tuple[type[Exception], ...]:
+    """What the client's HTTP library raises where a connection breaks; openai's versions differ in which one it is."""
+    return tuple(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules)

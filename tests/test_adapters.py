@@ -225,10 +225,41 @@ def test_a_weight_that_is_no_number_is_refused(base, adapter_folders):
     assert "the weight of 'align' is nan" in message_of(enter, loaded.under({"task": 1.0, "align": float("nan")}))
 
 
-@pytest.mark.parametrize(("key", "value"), [("use_dora", True), ("modules_to_save", ["lm_head"]), ("bias", "all")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("use_dora", True),
+        ("modules_to_save", ["lm_head"]),
+        ("bias", "all"),
+        ("alora_invocation_tokens", [70]),
+        ("use_qalora", True),
+        ("init_lora_weights", "pissa_niter_4"),
+        ("init_lora_weights", "olora"),
+    ],
+)
 def test_adapters_that_are_not_plain_lora_are_refused(adapter_folders, tmp_path, key, value):
     folder = shutil.copytree(adapter_folders["task"], tmp_path / "other")
     config = json.loads((folder / "adapter_config.json").read_text())
     (folder / "adapter_config.json").write_text(json.dumps({**config, key: value}))
     with pytest.raises(InputError, match=key):
         adapters.read_config(str(folder))
+
+
+@pytest.mark.parametrize("start", ["gaussian", "orthogonal", False])
+def test_other_beginnings_are_loaded_as_peft_loads_them(base, base_folder, tmp_path, start):
+    folder = tiny.save_adapter(tmp_path / "adapter", base_folder, rank=2, init_lora_weights=start)
+    loaded = AdapterSet(base)
+    loaded.load("it", str(folder))
+    with loaded.under({"it": 1.0}):
+        found = logits(base.model)
+    theirs = logits(PeftModel.from_pretrained(plain_base(base_folder), folder).eval())
+    torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_an_adapter_that_takes_something_out_of_the_base_would_be_misread(base, base_folder, tmp_path):
+    """Why such are refused: PEFT's answer isn't the base's with the factors' product added."""
+    folder = tiny.save_adapter(tmp_path / "adapter", base_folder, rank=2, init_lora_weights="olora")
+    theirs = logits(PeftModel.from_pretrained(plain_base(base_folder), folder).eval())
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "init_lora_weights": True}))
+    assert (with_updates(base_folder, {folder: 1.0}) - theirs).abs().max() > 0.1

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from sentence_transformers import SentenceTransformer, util
 
 from midalign_demo.adapters import AdapterSet
@@ -48,4 +49,7 @@ def test_the_command_writes_a_folder_and_never_over_one(tiny_model, document, re
     written = document("export-encoder", str(folder), "--layer", "2", *tiny_model)
     assert written == {"output": str(folder), "layer": 2, "width": tiny.WIDTH, "adapters": {"align": 1.0}}
     assert SentenceTransformer(str(folder), device="cpu").encode(["Do"]).shape == (1, tiny.WIDTH)
+    card = ModelCard.load(folder / "README.md")
+    assert (card.data.base_model, card.data.library_name) == (tiny_model[1], "sentence-transformers")
+    assert card.data.pipeline_tag == "sentence-similarity"
     assert "is there already" in refused("export-encoder", str(folder), "--layer", "2", *tiny_model)

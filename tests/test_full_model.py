@@ -1,5 +1,6 @@
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from midalign_demo.adapters import AdapterSet
@@ -41,6 +42,9 @@ def test_the_command_writes_a_model_that_answers_as_the_variant(
     made = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     text = tokenizer.decode(made, skip_special_tokens=True).strip(" ").lstrip("\n").partition("\n")[0]
     assert text.rstrip("\ufffd").strip() == expected
+    card = ModelCard.load(tmp_path / "whole" / "README.md")
+    assert (card.data.base_model, card.data.library_name) == (tiny_model[1], "transformers")
+    assert "1 x `slot-filling` + 0.3 x `align`" in card.text
     assert "is there already" in refused("export-model", tmp_path / "whole", *tiny_model)
 
 

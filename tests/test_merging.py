@@ -2,8 +2,10 @@ import json
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from peft import PeftModel
 
+from midalign_demo import card_scores, embedded, provenance, tables
 from midalign_demo.errors import InputError
 from midalign_demo.merging import write_sum
 from tests import tiny
@@ -63,3 +65,26 @@ def test_saving_does_not_overwrite(adapter_folders, tmp_path):
     with pytest.raises(InputError, match="is there already"):
         write_sum(weighted(adapter_folders), tmp_path / "here")
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_the_card_of_a_shipped_sum_says_its_languages_data_licence_and_scores(tmp_path):
+    write_sum({"slot-filling": 1.0, "align": 0.2}, tmp_path / "merged")  # the weight that the tables were made with
+    card = ModelCard.load(tmp_path / "merged" / "README.md")
+    assert (card.data.base_model, card.data.license) == (embedded.HUB_ID, "gemma")
+    aligned = provenance.training_of("align").aligned
+    assert set(card.data.language) == aligned | provenance.training_of("slot-filling").supervised
+    assert "davidstap/NTREX" in card.data.datasets
+    assert "Gemma Terms of Use" in card.text
+    table = tables.read(tables.folder() / "slots-snips.json")
+    scores = {(result.dataset_type, result.metric_name): result.metric_value for result in card.data.eval_results}
+    assert scores["slots-snips", "f1"] == round(table.result["variants"]["merged"]["overall"]["f1"], 4)
+    assert scores["slots-snips", "f1"] != round(table.result["variants"]["task"]["overall"]["f1"], 4)
+    assert not any(name.startswith("retrieval") for name, _ in scores)  # there the sum was not measured
+
+
+def test_a_sum_with_other_weights_has_no_scores(tmp_path):
+    write_sum({"slot-filling": 1.0, "align": 0.3}, tmp_path / "merged")
+    assert ModelCard.load(tmp_path / "merged" / "README.md").data.eval_results is None
+    published = [tables.read(path) for path in tables.paths_in(tables.folder())]
+    with pytest.raises(InputError, match="no result table was made with the present weights"):
+        card_scores.update(str(tmp_path / "merged"), published)

@@ -1,6 +1,9 @@
 """midalign_demo.served, against a real server on loopback: that of transformers, with two tiny models."""
 
+import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -84,3 +87,60 @@ def test_openai_has_to_be_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(InputError, match="package openai is not installed"):
         ServedEngine("http://localhost/v1", {"base": "x"})
+
+
+@pytest.fixture
+def answering():
+    """Starts a server that answers every question with these pieces, each a text and why it is the last one.
+
+    Where `promised` is more than what it then sends, the connection breaks in the middle.
+    """
+    servers = []
+
+    def start(*pieces: tuple[str, str | None], done: bool = True, promised: int | None = None) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                if promised is not None:
+                    self.send_header("Content-Length", str(promised))
+                self.end_headers()
+                for number, (text, reason) in enumerate(pieces):
+                    choice = {"index": 0, "text": text, "finish_reason": reason}
+                    made = {"id": str(number), "object": "text_completion", "created": 0, "model": "x"}
+                    self.wfile.write(f"data: {json.dumps({**made, 'choices': [choice]})}\n\n".encode())
+                if done:
+                    self.wfile.write(b"data: [DONE]\n\n")
+
+            def log_message(self, *arguments):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def answered(url: str) -> list:
+    return ServedEngine(url, {"base": "x"}).generate([Row("Hi", {"x": 1.0})], max_new_tokens=5)
+
+
+def test_the_server_says_whether_an_answer_was_cut_short(answering):
+    (whole,) = answered(answering(("seven o", None), (" clock", None), ("", "stop")))
+    assert (whole.text, whole.done, whole.truncated) == ("seven o clock", True, False)
+    (short,) = answered(answering(("seven", None), (" o", "length")))  # fewer pieces than tokens were allowed
+    assert (short.text, short.done, short.truncated) == ("seven o", True, True)
+
+
+def test_an_answer_that_is_broken_off_is_not_taken_for_a_whole_one(answering):
+    # llama-cpp-python's server leaves a question so when the next one comes.
+    with pytest.raises(InputError, match="broke off what it answered as 'x'; it may take one question at a time$"):
+        answered(answering(("seven", None)))
+    with pytest.raises(InputError, match="^server: http.* (broke off what it answered|can't be reached)"):
+        answered(answering(("seven", None), done=False, promised=5000))

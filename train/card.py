@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from midalign_demo import embedded, provenance
+from midalign_demo import card_head, embedded, provenance
 
 _TITLES = {"align": "Alignment adapter", "task": "Task adapter", "joint": "Joint adapter: task and alignment"}
 
@@ -20,25 +20,15 @@ def card(kind: str, details: dict) -> str:
     languages = data["languages"] if kind != "joint" else data["task"]["languages"]
     is_embedded = recipe["base"] == embedded.NAME
     base = embedded.HUB_ID if is_embedded else recipe["base"]
-    metadata: dict = {
-        "base_model": base,
-        "library_name": "peft",
-        "tags": ["lora", "midalign", "representation-alignment", kind if kind == "align" else recipe["task"]],
-        "language": sorted({*languages, *data.get("align", {}).get("languages", ())}),
-    }
     training = provenance.training_in(details)
-    if found := provenance.hub_datasets(training):
-        metadata["datasets"] = found
-    if is_embedded:
-        metadata["license"] = "gemma"
-    lines = [
-        "---",
-        yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True).strip(),
-        "---",
-        "",
-        f"# {_TITLES[kind]}",
-        "",
-    ]
+    head = card_head.head(
+        base,
+        library="peft",
+        tags=["lora", "midalign", "representation-alignment", kind if kind == "align" else recipe["task"]],
+        languages=[*languages, *data.get("align", {}).get("languages", ())],
+        datasets=provenance.hub_datasets(training),
+    )
+    lines = [head, f"# {_TITLES[kind]}", ""]
     lines += [f"LoRA weights for `{base}`, made with `midalign-train {kind}`.", ""]
     if is_embedded:
         lines += [f"{embedded.LICENCE_NOTE}.", ""]

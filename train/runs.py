@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from train.sources import alignment_schedule, task_schedule
 from train.trainer import CHECKPOINTS, last_checkpoint, lora_weights
 
 _STARTED = "recipe.json"
+# What accelerate launch sets where it starts one process, also if it was asked for more than there are GPUs.
+_LAUNCHED_ALONE = "ACCELERATE_USE_CPU"
 
 
 @dataclass
@@ -69,6 +72,11 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
     recipe.dtype = str(base.dtype).removeprefix("torch.")
     if processes.rank() == 0:
         _write_started(recipe, output)
+    if number == 1 and _LAUNCHED_ALONE in os.environ and not torch.cuda.is_available():
+        report(
+            "One process trains: where there is no GPU, accelerate launch starts several only with "
+            "--config_file train/launch/ddp.yaml"
+        )
     if number > 1 and isinstance(recipe, AlignmentOptions):
         report(
             f"{number} processes share each micro-batch: {recipe.lines} lines, so each sentence has "

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from train import processes
@@ -69,6 +70,7 @@ def test_two_processes_train_what_one_does(name, joint, alone, tmp_path):
         pytest.importorskip("deepspeed", reason="`.ci/deepspeed` installs it")
     done = run(joint, tmp_path / "run", *launched(name, "tests.train.fsdp_on_cpu" if name == "fsdp" else "train"))
     assert done.returncode == 0, done.stderr
+    assert "One process trains" not in done.stderr
     assert "2 processes share each micro-batch: 7 lines, so each sentence has 6 negatives in a language" in done.stderr
     results = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(results) == 1  # the first process alone says what came of it
@@ -87,6 +89,15 @@ def test_two_processes_train_what_one_does(name, joint, alone, tmp_path):
     assert weights.keys() == others.keys()
     furthest = max(float((weights[key] - others[key]).abs().max()) for key in weights)
     assert furthest < limit < 0.01 < max(float(value.abs().max()) for value in weights.values())
+
+
+def test_it_is_said_where_one_process_was_started_in_the_place_of_several(joint, tmp_path):
+    plain = ["accelerate.commands.launch", "--num_processes", "2", "-m", "train"]
+    done = run([*joint, "--steps", "1"], tmp_path / "run", *plain)
+    assert done.returncode == 0, done.stderr
+    told = "One process trains: where there is no GPU, accelerate launch starts several only with --config_file "
+    assert (told in done.stderr) == (not torch.cuda.is_available())
+    assert "processes share" not in done.stderr or torch.cuda.device_count() > 1
 
 
 def test_too_few_rows_for_so_many_processes_are_refused(joint, tmp_path):
