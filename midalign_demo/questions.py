@@ -8,7 +8,7 @@ from typing import Any
 
 from midalign_demo import tasks
 from midalign_demo.errors import InputError
-from midalign_demo.tasks import json_generation, slot_filling, translation
+from midalign_demo.tasks import json_generation, schemas, slot_filling, translation
 from midalign_demo.tasks.question import Question, check_text
 
 
@@ -47,7 +47,7 @@ def question_of(
         return translation.Question(text, *translation.check_direction(language, target))
     if task == json_generation.NAME:
         if schema is not None:
-            types = json_generation.types_of(json_generation.check_schema(schema))
+            types = json_generation.types_of(schemas.check_schema(schema))
             if types is None:
                 return json_generation.Question(text, language, schema=schema)
         if types is None:
@@ -64,11 +64,17 @@ def parse_schema(text: str, where: str = "the schema") -> Any:
         where: what the text is, for the message.
 
     Raises:
-        InputError: not JSON.
+        InputError: not JSON, or too long.
     """
+    if len(text) > 10 * schemas.MOST_CHARACTERS:  # with spaces to indent it
+        raise InputError(
+            f"schema: {where} has {len(text)} characters, at most {10 * schemas.MOST_CHARACTERS} are allowed"
+        )
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"schema: {where} is not JSON ({error.msg} in line {error.lineno})") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"schema: {where} is not JSON ({' '.join(str(error).split())[:100]})") from error
     except RecursionError as error:
         raise InputError(f"schema: {where} is nested too deeply") from error
