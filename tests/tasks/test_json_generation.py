@@ -4,7 +4,6 @@ import random
 import numpy as np
 import pytest
 
-from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation
 from midalign_demo.tasks.json_generation import (
     ENTITY_TYPES,
