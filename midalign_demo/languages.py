@@ -17,7 +17,7 @@ _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Sam
 _LONGEST_TAG = 35  # characters that every reader of tags has to take in (RFC 5646, 4.4.1)
 
 
-def normalize(tag: str) -> str:
+def normalize(tag: str | None) -> str:
     """The tag in its usual spelling (`DE` -> `de`, `zh_hans` -> `zh-Hans`).
 
     Raises:
