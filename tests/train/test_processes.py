@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from train import processes
-from train.trainer import CHECKPOINTS
+from train.checkpoints import FOLDER as CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
