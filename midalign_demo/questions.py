@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from midalign_demo import tasks
+from midalign_demo import languages, tasks
 from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation, schemas, slot_filling, translation
 from midalign_demo.tasks.question import Question, check_text
@@ -25,13 +25,13 @@ def question_of(
     """A checked question.
 
     Args:
-        language, target: tags in their usual spelling; a translation needs both.
+        language, target: tags; a translation needs both.
         slots: of slot filling; default: `slot_filling.DEFAULT_INVENTORY`.
         types: of JSON generation, what to look for; default: named entities.
         schema: of JSON generation, in the place of types; one of their form asks for its types.
 
     Raises:
-        InputError: no such task, a bad text, something missing, or something that belongs to another task.
+        InputError: no such task, a bad text or tag, something missing, or something that belongs to another task.
     """
     if task not in tasks.MODULES:
         raise InputError(f"task: {task!r} is not one of {', '.join(tasks.MODULES)}")
@@ -43,6 +43,7 @@ def question_of(
         if value is not None and task != owners[option]:
             raise InputError(f"{option}: given, but the task is {task}; it belongs to {owners[option]}")
     text = check_text(text)
+    language, target = (tag if tag is None else languages.normalize(tag) for tag in (language, target))
     if task == translation.NAME:
         return translation.Question(text, *translation.check_direction(language, target))
     if task == json_generation.NAME:
