@@ -63,8 +63,8 @@ def works(given: Path) -> dict[str, Work]:
     return {
         "training": Work(
             lambda work: [*python, "train", "align", "--output", str(work / "run"), *base,
-                          "--data", str(given / "text"), "--dev", str(given / "text"), "--lines", "6", "--steps", "40", "--dev-every", "5",
-                          "--dev-batches", "2", "--patience", "50"],
+                          "--data", str(given / "text"), "--dev", str(given / "text"), "--lines", "6",
+                          "--steps", "40", "--dev-every", "5", "--dev-batches", "2", "--patience", "50"],
             ("--resume",),
             lambda work: [work / "run" / name for name in ("adapter_model.safetensors", "adapter_config.json")],
         ),
