@@ -31,7 +31,7 @@ def other_language(lines: Sequence[str], tag: str) -> str | None:
     import py3langid
 
     claimed = langcodes.Language.get(tag).language
-    if claimed not in {known for known, _ in py3langid.rank("")}:
+    if claimed is None or claimed not in {known for known, _ in py3langid.rank("")}:
         return None
     every = max(1, len(lines) // (_CHUNKS * _CHUNK_LINES))
     sample = lines[::every][: _CHUNKS * _CHUNK_LINES]

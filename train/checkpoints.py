@@ -38,8 +38,8 @@ def mark(folder: Path, seconds: float) -> None:
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
                 sums[file.relative_to(folder).as_posix()] = hashlib.file_digest(handle, "sha256").hexdigest()
-    with replacing(folder / _MARK) as file:
-        json.dump({"seconds": round(seconds, 1), "files": sums}, file)
+    with replacing(folder / _MARK) as written:
+        json.dump({"seconds": round(seconds, 1), "files": sums}, written)
 
 
 def seconds(folder: Path) -> float:
