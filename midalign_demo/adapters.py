@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,23 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from midalign_demo import hub
+from midalign_demo import adapter_files, hub
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-_WEIGHTS = "adapter_model.safetensors"
+_WEIGHTS = adapter_files.WEIGHTS
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-# What makes an adapter more than its factors: it can't be answered in one batch with others, or not be summed.
-_PLAIN = {
-    "use_dora": False, "modules_to_save": None, "bias": "none", "alora_invocation_tokens": None, "arrow_config": None,
-    "kasa_config": None, "monteclora_config": None, "use_bdlora": None, "use_qalora": False,
-}  # fmt: skip
-# Beginnings with which PEFT takes a part out of the base's weights, whenever it loads the adapter.
-_CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
-_PREFIX = "base_model.model."  # PEFT writes it before the paths of layers
 
 
 Weights = Mapping[str, float]  # weight by name of the adapters in force; empty: the bare base
@@ -65,7 +56,7 @@ def locate(name: str) -> Path:
             path = hub.fetched_adapter(name)
         except (OSError, ValueError) as error:  # what the hub's client raises: offline, gated, gone, no such name
             why = f", nor can it be had from the hub ({' '.join(str(error).split())[:160]})"
-    if not (path / "adapter_config.json").is_file() or not (path / _WEIGHTS).is_file():
+    if not (path / adapter_files.CONFIG).is_file() or not (path / _WEIGHTS).is_file():
         raise InputError(
             f"adapter: {name!r} is neither a shipped adapter ({', '.join(shipped()) or 'none'}) "
             f"nor a folder or hub id with adapter_config.json and {_WEIGHTS}{why}"
@@ -81,7 +72,7 @@ def checksum(name: str) -> str:
     """
     folder = locate(name)
     digest = hashlib.sha256()
-    for file in ("adapter_config.json", _WEIGHTS):
+    for file in (adapter_files.CONFIG, _WEIGHTS):
         digest.update((folder / file).read_bytes())
     return digest.hexdigest()
 
@@ -92,25 +83,8 @@ def read_config(name: str) -> dict:
     Raises:
         InputError: no such adapter, or not a LoRA adapter.
     """
-    path = locate(name) / "adapter_config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"adapter: {path} is not JSON") from error
-    if config.get("peft_type") != "LORA":
-        raise InputError(f"adapter: {name!r} is of type {config.get('peft_type')!r}; only LORA is supported")
-    for key, plain in _PLAIN.items():
-        if config.get(key, plain) not in (plain, []):
-            raise InputError(
-                f"adapter: {name!r} has {key}={config[key]!r}; only plain LoRA ({key}={plain!r}) is supported"
-            )
-    start = config.get("init_lora_weights")
-    if isinstance(start, str) and start.lower().startswith(_CHANGE_THE_BASE):
-        raise InputError(
-            f"adapter: {name!r} has init_lora_weights={start!r}, which changes the base as well; convert it with "
-            "PEFT's save_pretrained(.., path_initial_model_for_weight_conversion=..)"
-        )
-    return config
+    folder = locate(name)
+    return adapter_files.read_config(folder / adapter_files.CONFIG, name)
 
 
 def read_tensors(name: str, *, dtype: torch.dtype | None = None) -> dict[str, Factors]:
@@ -122,24 +96,29 @@ def read_tensors(name: str, *, dtype: torch.dtype | None = None) -> dict[str, Fa
     Raises:
         InputError: see `read_config`; or a file that is cut short or holds other tensors than pairs of factors.
     """
-    from safetensors import SafetensorError
+    path, config = _checked_files(name)
+    adapter_files.read_shapes(path, config, name)
+    return _load(path, config, name, dtype)
+
+
+def _checked_files(name: str) -> tuple[Path, dict]:
+    """An adapter's weights file, which is as it was shipped if it was, and its configuration."""
+    folder, config = locate(name), read_config(name)
+    if folder.parent == shipped_folder():
+        adapter_files.check_unaltered(folder)
+    return folder / _WEIGHTS, config
+
+
+def _load(path: Path, config: dict, name: str, dtype: torch.dtype | None) -> dict[str, Factors]:
     from safetensors.torch import load_file
 
-    path = locate(name) / _WEIGHTS
-    config = read_config(name)
-    try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise InputError(f"adapter: {path} is not a whole safetensors file ({error})") from error
     pairs: dict[str, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
-        module, _, part = key.removeprefix(_PREFIX).rpartition(".lora_")
-        if part not in ("A.weight", "B.weight") or tensor.ndim != 2:
-            raise InputError(f"adapter: {name!r} holds {key!r}, which is not a LoRA weight of a linear layer")
-        pairs.setdefault(module, {})[part[0]] = tensor.to(dtype or tensor.dtype)
-    for module, pair in pairs.items():
-        if len(pair) < 2 or pair["A"].shape[0] != pair["B"].shape[1]:
-            raise InputError(f"adapter: {name!r} has no pair of factors of one rank for {module!r}")
+    for key, tensor in load_file(path).items():
+        if not tensor.isfinite().all():
+            raise InputError(f"adapter: {name!r} holds {key!r}, which has values that are no numbers")
+        module, part = adapter_files.module_of(key)
+        assert part is not None  # the file's head was looked at
+        pairs.setdefault(module, {})[part] = tensor.to(dtype or tensor.dtype)
     return {
         module: Factors(pair["A"], pair["B"], _scaling(config, module, pair["A"].shape[0]))
         for module, pair in pairs.items()
@@ -148,15 +127,12 @@ def read_tensors(name: str, *, dtype: torch.dtype | None = None) -> dict[str, Fa
 
 def _scaling(config: dict, module: str, rank: int) -> float:
     """What the product of the factors is multiplied by: alpha / r, or alpha / sqrt(r) if rank-stabilised."""
-    patterns = config.get("alpha_pattern") or {}
-    # PEFT matches the patterns in this way, and takes the first that fits.
-    key = next((pattern for pattern in patterns if re.match(rf"(.*\.)?({pattern})$", module)), None)
-    alpha = config["lora_alpha"] if key is None else patterns[key]
+    alpha = adapter_files.of_pattern(config, "alpha_pattern", module, config["lora_alpha"])
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def check_fits(name: str, base: Base) -> dict[str, Factors]:
-    """Hold an adapter against the base; its factors.
+    """Hold an adapter against the base, and only then load its factors.
 
     Raises:
         InputError: see `read_tensors`; or factors for a linear layer that the base lacks, or of another width.
@@ -164,17 +140,17 @@ def check_fits(name: str, base: Base) -> dict[str, Factors]:
     import torch
 
     modules = dict(base.model.named_modules())
-    factors = read_tensors(name, dtype=torch.float32)
-    for path, pair in factors.items():
+    file, config = _checked_files(name)
+    for path, shape in adapter_files.read_shapes(file, config, name).items():
         module = modules.get(path)
         if not isinstance(module, torch.nn.Linear):
             raise InputError(f"adapter: {name!r} does not fit {base.name}, which has no linear layer {path!r}")
-        for its, mine in ((module.in_features, pair.down.shape[1]), (module.out_features, pair.up.shape[0])):
+        for its, mine in ((module.in_features, shape.width_in), (module.out_features, shape.width_out)):
             if mine != its:
                 raise InputError(
                     f"adapter: {name!r} does not fit {base.name}: {path!r} has width {its}, the adapter {mine}"
                 )
-    return factors
+    return _load(file, config, name, torch.float32)
 
 
 class AdapterSet:

@@ -104,7 +104,7 @@ class Base:
 def load(
     name: str = DEFAULT, *, dtype: str = "auto", device: str = "auto", report: embedded.Report = lambda message: None
 ) -> Base:
-    """Load a base model.
+    """Load a base model. Its weights have to be safetensors, and none of its own code is run.
 
     Args:
         name: `gemma3-270m` (embedded), a folder, or a model id on the Hugging Face hub.
@@ -114,9 +114,9 @@ def load(
         report: called with a line of progress now and then.
 
     Raises:
-        InputError: no such base, an architecture that is not supported, an unknown dtype.
+        InputError: no such base, one that is not whole, that has pickled weights or code of its own, an architecture
+            that is not supported, an unknown dtype.
     """
-    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
@@ -124,9 +124,12 @@ def load(
         raise InputError(f"dtype: {dtype!r} is not one of {', '.join(DTYPES)}")
     source = str(embedded.prepare(report)) if name == embedded.NAME else name
     report(f"Loading {name}")
+    careful = {"trust_remote_code": False}  # left out, transformers asks on the terminal
     try:
-        config = AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
+        config = AutoConfig.from_pretrained(source, **careful)
+    except Exception as error:  # whatever a config.json that was altered leads to
+        if "trust_remote_code" in str(error):
+            raise InputError(f"base: {name!r} comes with code of its own, which midalign does not run") from error
         raise InputError(
             f"base: {name!r} is not {embedded.NAME!r}, a folder with a model, or a hub id that can be reached from here"
         ) from error
@@ -136,10 +139,15 @@ def load(
     transformers_logging.disable_progress_bar()  # one line of ours instead; theirs would also garble a server's log
     try:
         is_embedded = name == embedded.NAME
-        tokenizer = embedded.load_tokenizer(Path(source)) if is_embedded else AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=_dtype(dtype, chosen_device))
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"base: {name!r} has no complete model ({str(error).splitlines()[0]})") from error
+        tokenizer = (
+            embedded.load_tokenizer(Path(source)) if is_embedded else AutoTokenizer.from_pretrained(source, **careful)
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=_dtype(dtype, chosen_device), use_safetensors=True, **careful
+        )
+    except Exception as error:  # whatever a file that was cut short or altered leads to: tokenizers raises just this
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(f"base: {name!r} has no complete model in safetensors ({reason})") from error
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

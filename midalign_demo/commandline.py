@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from safetensors import SafetensorError
+
 from midalign_demo.errors import InputError
 
 # torch's threads meet many times a step. If they wait for each other by spinning, as is the default, any other program
@@ -54,6 +56,10 @@ def run(program: str, command: Callable[[], None]) -> int:
         _end_bars()
         where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except SafetensorError as error:  # what safetensors makes of a write that fails
+        _end_bars()
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: stopped", file=sys.stderr)

@@ -50,7 +50,8 @@ class Grammars:
         with self._base.lock:  # the tokenizer has state
             matcher = llguidance.LLMatcher(self._tokenizer, grammar)
         if matcher.is_error():
-            raise InputError(f"grammar: {' '.join(matcher.get_error().split())}")
+            said, _, _ = matcher.get_error().partition("\n")  # below it the grammar is shown, which users never wrote
+            raise InputError(f"grammar: {' '.join(said.split())[:300]}")
         return matcher
 
 

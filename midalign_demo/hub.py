@@ -11,6 +11,9 @@ from midalign_demo.errors import InputError
 # What an adapter consists of there, no more: a folder of ours may hold checkpoints, one of others' pickles.
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md", "training.json")
 
+# What an encoder of sentence-transformers is loaded from: tables, vocabularies and safetensors; no pickles, no code.
+_ENCODER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+
 
 @functools.cache
 def fetched_adapter(repo: str) -> Path:
@@ -26,6 +29,16 @@ def fetched_adapter(repo: str) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(repo, allow_patterns=list(ADAPTER_FILES)))
+
+
+def fetched_encoder(repo: str) -> Path:
+    """An encoder's files in the hub's own cache.
+
+    Args, Raises: as `fetched_adapter`.
+    """
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repo, allow_patterns=list(_ENCODER_FILES)))
 
 
 def upload(

@@ -14,22 +14,30 @@ from midalign_demo.errors import InputError
 
 # The right-to-left scripts in use today (ISO 15924); CLDR data as packaged by langcodes do not tell.
 _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"})
+_LONGEST_TAG = 35  # characters that every reader of tags has to take in (RFC 5646, 4.4.1)
 
 
-@lru_cache(maxsize=1024)
-def normalize(tag: str) -> str:
+def normalize(tag: str | None) -> str:
     """The tag in its usual spelling (`DE` -> `de`, `zh_hans` -> `zh-Hans`).
 
     Raises:
         InputError: not a well-formed tag, or no language that langcodes knows.
     """
+    # Nothing long is looked up, and so kept: what is asked for may be a visitor's.
+    found = _normalized(tag) if isinstance(tag, str) and len(tag) <= _LONGEST_TAG else None
+    if found is None:
+        shown = repr(tag) if len(repr(tag)) <= 2 * _LONGEST_TAG else f"{repr(tag)[:_LONGEST_TAG]}.."
+        raise InputError(f"language: {shown} is not a BCP 47 tag such as 'de', 'sw' or 'zh-Hant'")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _normalized(tag: str) -> str | None:
     try:
         language = langcodes.Language.get(tag.strip(), normalize=False)
     except (LanguageTagError, AttributeError):
-        language = None
-    if language is None or not language.language or not language.is_valid():
-        raise InputError(f"language: {tag!r} is not a BCP 47 tag such as 'de', 'sw' or 'zh-Hant'")
-    return language.to_tag()
+        return None
+    return language.to_tag() if language.language and language.is_valid() else None
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from midalign_demo import bases, cli
 from midalign_demo.adapters import AdapterSet
@@ -33,6 +34,14 @@ SENTENCES = [
     "केतली चूल्हे पर है।",
     "Do",
 ]
+
+
+# Under `--hypothesis-profile=long` tests/fuzz and tests/ui/test_fuzzed_endpoints.py try 10,000 inputs; otherwise a few,
+# always the same ones.
+_FUZZ = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+settings.register_profile("short", max_examples=15, derandomize=True, **_FUZZ)
+settings.register_profile("long", max_examples=1150, **_FUZZ)
+settings.load_profile("short")
 
 
 @pytest.fixture(autouse=True)

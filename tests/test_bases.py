@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from midalign_demo import bases
 from midalign_demo.errors import InputError
@@ -100,6 +101,48 @@ def test_a_folder_with_truncated_weights_is_refused_in_one_line(base_folder, tmp
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     assert str(folder) in message_of(load, folder)
+
+
+def test_pickled_weights_are_not_read(base_folder, tmp_path):
+    folder = shutil.copytree(base_folder, tmp_path / "pickled")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    assert "has no complete model in safetensors" in message_of(load, folder)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_a_bases_own_code_is_neither_run_nor_asked_about(base_folder, tmp_path, file, monkeypatch):
+    folder = shutil.copytree(base_folder, tmp_path / "own")
+    ran = tmp_path / "ran"
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    settings = json.loads((folder / file).read_text())
+    own = {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M", "AutoTokenizer": ["evil.T", None]}
+    settings |= {"auto_map": own, "model_type": "evil", "tokenizer_class": "T"}
+    (folder / file).write_text(json.dumps(settings))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
+    assert str(folder) in message_of(load, folder)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"model_type": 3}'])
+def test_files_that_were_altered_are_refused_in_one_line(base_folder, tmp_path, file, content):
+    folder = shutil.copytree(base_folder, tmp_path / "altered")
+    (folder / file).write_text(content)
+    try:
+        load(folder)
+    except InputError as error:
+        assert str(folder) in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert file == "tokenizer_config.json"  # a tokenizer can do without
+
+
+def test_weights_of_other_shapes_than_the_configuration_says_are_refused(base_folder, tmp_path):
+    folder = shutil.copytree(base_folder, tmp_path / "wide")
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "hidden_size": 64}))
+    assert "has no complete model in safetensors" in message_of(load, folder)
 
 
 def test_check_layer_returns_the_layer_or_names_the_range(base):

@@ -61,6 +61,20 @@ def test_what_is_no_encoder_is_refused(refused, tiny_model, parallel_folder, tmp
     assert "encoder: given, but the map shows strength" in line
 
 
+def test_pickles_and_an_encoders_own_code_are_refused(third_layer, tmp_path):
+    ran = tmp_path / "ran"
+    (third_layer / "evil.py").write_text(f"open({str(ran)!r}, 'w')\nclass Own: pass\n")
+    modules = json.loads((third_layer / "modules.json").read_text())
+    (third_layer / "modules.json").write_text(json.dumps([*modules, {**modules[-1], "type": "evil.Own"}]))
+    with pytest.raises(InputError, match="can't be loaded by sentence-transformers"):
+        encoders.load(str(third_layer))
+    assert not ran.exists()
+    (third_layer / "2_Dense").mkdir()
+    (third_layer / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(InputError, match="pytorch_model.bin is a pickle, which midalign does not read"):
+        encoders.load(str(third_layer))
+
+
 def test_encoders_of_one_name_are_refused():
     with pytest.raises(InputError, match="'LaBSE' is the name of two"):
         encoders.check(["sentence-transformers/LaBSE", "mine/LaBSE"], ["base"])

@@ -15,8 +15,20 @@ def test_lines_are_split_at_line_feeds_only(tmp_path):
 def test_what_is_not_utf8_is_named(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"ok \xff")
-    with pytest.raises(InputError, match=r"not UTF-8 \(byte 3\)"):
+    with pytest.raises(InputError, match=r"not UTF-8 \(byte 3, line 1\)"):
         files.read_text(path)
+    path.write_bytes(b"\xff\xfea\x00b")
+    with pytest.raises(InputError, match="not UTF-16, as its first bytes say"):
+        files.read_text(path)
+
+
+def test_nul_and_names_that_no_file_has_are_refused(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("ok\nno".encode("utf-16-le"))
+    with pytest.raises(InputError, match="line 1 holds NUL; save it as UTF-8, or as UTF-16 with a byte-order mark"):
+        files.read_text(path)
+    with pytest.raises(InputError, match="can't be the name of a file"):
+        files.read_text("a\0b")
 
 
 def test_jsonl_counts_blank_lines_but_passes_over_them(tmp_path):
@@ -25,7 +37,12 @@ def test_jsonl_counts_blank_lines_but_passes_over_them(tmp_path):
     assert list(files.read_jsonl(path)) == [(1, {"a": 1}), (3, {"a": 2})]
 
 
-@pytest.mark.parametrize(("line", "expected"), [("{", "line 2 is not JSON"), ("[1]", "line 2 is not a JSON object")])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("{", "line 2 is not JSON"), ("[1]", "line 2 is not a JSON object"),
+     ("[" * 100_000, r"line 2 .*nested too deeply"), ('{"a": ' + "7" * 5000 + "}", "line 2 .*too many digits"),
+     ('{"a": ["\\ud83d"]}', "line 2 holds half a surrogate pair")],
+)  # fmt: skip
 def test_bad_jsonl_is_refused_with_its_line(tmp_path, line, expected):
     path = tmp_path / "a.jsonl"
     path.write_text(f"{{}}\n{line}\n")

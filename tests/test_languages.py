@@ -23,6 +23,13 @@ def test_normalize_refuses_what_is_no_language_and_names_it(bad):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("bad", [None, 5, ["en"], {"a": 1}, "x" * 100_000, "en-" * 50])
+def test_what_is_no_tag_at_all_is_refused_in_few_words(bad):
+    with pytest.raises(InputError, match="is not a BCP 47 tag") as caught:
+        languages.normalize(bad)
+    assert len(str(caught.value)) < 200
+
+
 def test_names_are_english_and_say_the_script_where_the_tag_does():
     assert languages.name("de") == "German"
     assert languages.name("sr-Latn") == "Serbian (Latin)"

@@ -125,12 +125,18 @@ def test_a_missing_language_is_refused_with_those_there_are(tmp_path, asked, mis
     [
         ("p.jsonl", '{"en": "a", "de": "b"}\n{"en": "a"\n', "line 2 is not JSON"),
         ("p.jsonl", '{"en": "a", "de": "b"}\n[1]\n', "line 2 is not a JSON object"),
-        ("p.jsonl", '{"en": "a", "de": "b"}\n{"en": "a"}\n', "record 2 of .* has no text in 'de'"),
-        ("p.jsonl", '{"en": "a", "de": 4}\n', "record 1 of .* has no text in 'de'"),
+        ("p.jsonl", '{"en": "a", "de": "b"}\n{"en": "a"}\n', "line 2 of .* has no text in 'de'"),
+        ("p.jsonl", '{"en": "a", "de": 4}\n', "line 1 of .* has no text in 'de'"),
         ("p.jsonl", '{"en": "a", "text": "b"}\n', "needs two columns"),
-        ("p.jsonl", "", "needs two columns"),
-        ("p.tsv", "en\tde\none\n", "record 1 of .* has no text in 'de'"),
-        ("p.tsv", "", "needs two columns"),
+        ("p.jsonl", "", "has no sentences"),
+        ("p.jsonl", '{"en": "a", "de": "b"}\n\n\n{"en": "a"}\n', "line 4 of .* has no text in 'de'"),
+        ("p.tsv", "en\tde\none\n", "line 2 of .* has no text in 'de'"),
+        ("p.tsv", "", "has no sentences"),
+        ("p.tsv", "en\tde\n", "has no sentences"),
+        ("p.tsv", "en\tde\n\none\teins\tuno\n", "line 3 of .* has 3 columns, the first line has 2"),
+        ("p.tsv", "en\tde\ten\na\tb\tc\n", "has the column 'en' twice"),
+        ("p.tsv", "en\tEN\na\tb\n", "has 'en' twice, one of them as 'EN'"),
+        ("p.tsv", "en\tde\n\na\tb\n \u200b\tc\n", "line 4 of 'en' in .* is empty"),
         ("p.csv", "en,de\n", "is not a folder"),
     ],
 )
@@ -149,6 +155,44 @@ def test_a_folder_without_language_files_is_refused(tmp_path):
     assert "holds no <language>.txt file" in message_of(tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-with-mark"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["p.tsv", "p.jsonl", "p"])
+def test_encodings_and_line_ends_make_no_difference(tmp_path, name, encoding, end):
+    def write_as(path, text):
+        text = text.replace("\n", end)
+        mark = encoding.endswith("-with-mark")
+        path.write_bytes(("\ufeff" + text).encode("utf-16-be") if mark else text.encode(encoding))
+
+    if name == "p":
+        (tmp_path / "p").mkdir()
+        write_as(tmp_path / "p" / "en.txt", "Bye\nTea\n")
+        write_as(tmp_path / "p" / "de.txt", "Tschüs\n茶 \U0001f600\n")
+    elif name == "p.tsv":
+        write_as(tmp_path / name, "en\tde\nBye\tTschüs\nTea\t茶 \U0001f600\n")
+    else:
+        rows = [{"en": "Bye", "de": "Tschüs"}, {"en": "Tea", "de": "茶 \U0001f600"}]
+        write_as(tmp_path / name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    assert parallel.read(tmp_path / name) == {"en": ["Bye", "Tea"], "de": ["Tschüs", "茶 \U0001f600"]}
+
+
+def test_long_cells_and_empty_cells_at_the_end_are_read(tmp_path):
+    (tmp_path / "p.tsv").write_text("en\tde\n" + "x" * 200_000 + "\ty\t\t\n")
+    assert [len(lines[0]) for lines in parallel.read(tmp_path / "p.tsv").values()] == [200_000, 1]
+
+
+def test_a_folder_with_a_language_twice_or_without_a_line_is_refused(tmp_path):
+    folder = write(tmp_path / "p", en="one\n", de="eins\n", DE="zwei\n")
+    assert "has 'de' twice" in message_of(folder)
+    assert "has no sentences" in message_of(write(tmp_path / "q", en="", de=""))
+
+
+def test_a_file_over_the_size_that_is_read_is_refused_with_both(tmp_path):
+    (tmp_path / "p.tsv").write_text("en\tde\n" + "a\tb\n" * 500)
+    with pytest.raises(InputError, match="the file has 2,006 bytes, at most 2,000 are allowed"):
+        parallel.read(tmp_path / "p.tsv", most_bytes=2000)
+
+
 def test_text_that_is_not_utf8_is_refused_with_the_byte(tmp_path):
     folder = write(tmp_path / "p", en=b"ab\xff\n", de="eins\n")
-    assert "not UTF-8 (byte 2)" in message_of(folder)
+    assert "not UTF-8 (byte 2, line 1)" in message_of(folder)

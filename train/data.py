@@ -47,7 +47,7 @@ class AlignmentSchedule(Dataset):
             weights: how many turns a language gets for one turn of the others; default: all get as many.
 
         Raises:
-            InputError: a corpus with no second language, or with too few lines.
+            InputError: a corpus with no second language, or with too few lines that differ.
         """
         if views < 2:
             raise InputError(f"views: {views} given; a micro-batch needs English and at least one more language")
@@ -65,6 +65,11 @@ class AlignmentSchedule(Dataset):
             if len(corpus[anchor]) < lines:
                 raise InputError(
                     f"data: corpus {number} has {len(corpus[anchor])} lines; "
+                    f"one micro-batch takes {lines} (option lines)"
+                )
+            if (different := len(set(corpus[anchor]))) < lines:
+                raise InputError(
+                    f"data: corpus {number} has {different} different lines in {anchor!r}, the others are copies; "
                     f"one micro-batch takes {lines} (option lines)"
                 )
             self._others.append(others)

@@ -53,6 +53,12 @@ def one_after_another() -> Iterator[None]:
         distributed.barrier()
 
 
+def wait_for_all() -> None:
+    """Go on once all processes have come here."""
+    if count() > 1:
+        distributed.barrier()
+
+
 def part(rows: int) -> range:
     """This process's part of so many rows: one after the other, as even as can be."""
     return range(rows * rank() // count(), rows * (rank() + 1) // count())

@@ -18,11 +18,11 @@ from transformers import set_seed
 from midalign_demo import adapters, bases, embedded
 from midalign_demo.errors import InputError
 from midalign_demo.files import replacing
-from train import processes
+from train import checkpoints, processes
 from train.data import JointSchedule
 from train.recipe import AlignmentOptions, AlignRecipe, JointRecipe, Recipe, TaskRecipe
 from train.sources import alignment_schedule, task_schedule
-from train.trainer import CHECKPOINTS, last_checkpoint, lora_weights
+from train.trainer import lora_weights
 
 _STARTED = "recipe.json"
 # What accelerate launch sets where it starts one process, also if it was asked for more than there are GPUs.
@@ -133,15 +133,15 @@ def _check_output(output: Path, *, resume: bool) -> None:
     if output.exists() and not output.is_dir():
         raise InputError(f"output: {output} is a file; give a folder")
     if resume:
-        if last_checkpoint(output) is None:
+        if checkpoints.last(output) is None:
             logging.info("No complete checkpoint in %s: starting from the first step", output)
-    elif (output / CHECKPOINTS).exists() or (output / "adapter_model.safetensors").exists():
+    elif (output / checkpoints.FOLDER).exists() or (output / "adapter_model.safetensors").exists():
         raise InputError(f"output: {output} already holds a run; add --resume to go on with it, or give another folder")
 
 
 def _write_started(recipe: Recipe, output: Path) -> None:
     """Keep the recipe beside the checkpoints, as it was resolved on the machine where the run began."""
-    path = output / CHECKPOINTS / _STARTED
+    path = output / checkpoints.FOLDER / _STARTED
     with replacing(path) as file:
         json.dump(dataclasses.asdict(recipe), file, indent=1)
 
@@ -152,7 +152,7 @@ def _as_started(recipe: Recipe, output: Path) -> Recipe:
     Raises:
         InputError: the recipe is not the one that the run was started with.
     """
-    path = output / CHECKPOINTS / _STARTED
+    path = output / checkpoints.FOLDER / _STARTED
     if not path.is_file():  # killed before its first step
         return recipe
     # A run of an earlier version knows nothing of keys that came since.

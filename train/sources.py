@@ -12,6 +12,7 @@ from midalign_demo import hub_data
 from midalign_demo.errors import InputError
 from midalign_demo.examples import read_commands, read_documents, read_parallel
 from midalign_demo.tasks import json_generation, json_readers, slot_filling, translation
+from train.checks import refuse_long, warn_of
 from train.data import AlignmentSchedule, TaskSchedule, anchor_of
 from train.recipe import AlignRecipe, JointRecipe, TaskRecipe
 
@@ -60,6 +61,7 @@ def _commands(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bo
         path, times = split_times(source)
         file = resolve(path, root)
         commands = read_commands(file, split=_split(recipe, dev))
+        refuse_long((command.text for command in commands), source)
         found.extend([(command, listed[_folder_of(file)]) for command in commands] * times)
         counts[source] = len(commands)
 
@@ -79,6 +81,7 @@ def _documents(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: b
         file = resolve(path, root)
         types = listed.get(_folder_of(file))
         documents = read_documents(file, split=_split(recipe, dev) if types else None)
+        refuse_long((document.text for document in documents), source)
         found.extend([replace(document, types=tuple(types)) if types else document for document in documents] * times)
         counts[source] = len(documents)
 
@@ -108,6 +111,8 @@ def _split(recipe: TaskRecipe, dev: bool) -> str | None:
 def _translations(recipe: TaskRecipe, sources: list[str], root: Path | None, dev: bool):
     """Lines in all their languages; the direction is drawn anew each time, half of them into the anchor language."""
     corpora = read_corpora(sources, root, recipe.translate)
+    for corpus in corpora:
+        refuse_long((line for lines in corpus.values() for line in lines), ", ".join(sources))
     found = [
         {tag: lines[row] for tag, lines in corpus.items()}
         for corpus in corpora
@@ -148,6 +153,7 @@ def read_corpora(
         corpus = read_parallel(resolve(path, root), first=int(first or 1), last=int(last) if last else None)
         if languages is not None:
             corpus = {tag: lines for tag, lines in corpus.items() if tag == anchor_of(corpus) or tag in languages}
+        warn_of(corpus, source)
         corpora.extend([corpus] * times)
     missing = [tag for tag in languages or () if not any(tag in corpus for corpus in corpora)]
     if missing:

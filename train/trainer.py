@@ -16,14 +16,14 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 
 from midalign_demo.bases import Base, decoder_view
 from midalign_demo.errors import InputError
-from midalign_demo.files import replacing
 from midalign_demo.middle import tokenize
-from train import processes
+from train import checkpoints, processes
 from train.objectives import (
     Drift,
     Embedded,
@@ -36,9 +36,8 @@ from train.objectives import (
 from train.recipe import AlignmentOptions, Recipe
 from train.tokens import token_contrast
 
-CHECKPOINTS = "checkpoints"
+_DRAFT = ".writing-"
 _DRIFT_LINES = 3  # the drift is measured on every third line: it costs a forward more
-_COMPLETE = "midalign-complete"
 
 
 @dataclass
@@ -103,11 +102,23 @@ class ObjectiveTrainer(Trainer):
             self._seen[name].add(float(value.detach()))
         loss = sum(self._weights[name] * value for name, value in losses.items())
         if self.model.training and not math.isfinite(loss.detach().item()):
-            raise InputError(
-                f"learning_rate: the loss is {loss.detach().item()} at step {self.state.global_step}; "
-                f"{self._recipe.learning_rate} is too high"
-            )
+            raise self._diverged(f"the loss is {loss.detach().item()}")
         return loss
+
+    def _diverged(self, what: str) -> InputError:
+        kept = checkpoints.last(Path(self.args.output_dir).parent)
+        advice = "start anew with a lower one" + (f", or from the last good weights with --init {kept}" if kept else "")
+        return InputError(
+            f"learning_rate: {what} at step {self.state.global_step}; "
+            f"{self._recipe.learning_rate} is too high: {advice}"
+        )
+
+    def _save_checkpoint(self, model, trial) -> None:
+        """As ever; of weights that are numbers alone, and with nothing left of one that the disk had no room for."""
+        if not all(weight.isfinite().all() for weight in lora_weights(self.model).values()):
+            raise self._diverged("there are weights that are no numbers")
+        with checkpoints.writing(Path(self.args.output_dir), self.state.global_step):
+            super()._save_checkpoint(model, trial)
 
     def log(self, logs: dict[str, float], *args, **kwargs) -> None:
         """As ever, with the mean loss of each objective since the last time, where there are two."""
@@ -190,16 +201,15 @@ class ObjectiveTrainer(Trainer):
         metrics = {f"{metric_key_prefix}_loss": sum(self._weights[name] * mean for name, mean in means.items())}
         if len(means) > 1:
             metrics |= {f"{metric_key_prefix}_{name}_loss": mean for name, mean in means.items()}
+        if not all(map(math.isfinite, metrics.values())):
+            raise self._diverged(f"the dev loss is {metrics[f'{metric_key_prefix}_loss']}")
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
 
 class _MarkComplete(TrainerCallback):
-    """Marks a checkpoint once all of it is on disk: one that a kill cut short has no mark and is never resumed.
-
-    The mark holds the seconds of training so far, over all interruptions.
-    """
+    """Marks a checkpoint once all of it is on disk, with the seconds of training so far, over all interruptions."""
 
     def __init__(self, seconds_before: float):
         self._seconds_before, self._start = seconds_before, time.perf_counter()
@@ -209,15 +219,10 @@ class _MarkComplete(TrainerCallback):
         return self._seconds_before + time.perf_counter() - self._start
 
     def on_save(self, args, state, control, **kwargs):
-        if not state.is_world_process_zero:
-            return
-        folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-        for file in folder.rglob("*"):
-            if file.is_file():  # DeepSpeed keeps the optimiser's shards in a folder
-                with file.open("rb") as handle:
-                    os.fsync(handle.fileno())
-        with replacing(folder / _COMPLETE) as mark:  # a kill must not leave one without its seconds
-            mark.write(f"{self.seconds:.1f}\n")
+        processes.wait_for_all()  # each writes a part
+        if state.is_world_process_zero:
+            with checkpoints.writing(Path(args.output_dir), state.global_step) as folder:
+                checkpoints.mark(folder, self.seconds)
 
 
 def run(
@@ -229,9 +234,9 @@ def run(
         `{"steps", "best_step", "dev_loss", "train_loss", "seconds", "history"}`. Without dev data best_step is the
         last step. The seconds are those of training, interrupted runs included.
     """
-    checkpoint = last_checkpoint(output) if resume else None
+    checkpoint = checkpoints.last(output) if resume else None
     arguments = TrainingArguments(
-        output_dir=str(output / CHECKPOINTS),
+        output_dir=str(output / checkpoints.FOLDER),
         per_device_train_batch_size=1,
         gradient_accumulation_steps=recipe.accumulate,
         max_steps=recipe.steps,
@@ -257,7 +262,7 @@ def run(
         # An alignment micro-batch gives the blocks above its layer no gradient.
         ddp_find_unused_parameters=True,
     )
-    marker = _MarkComplete(float((checkpoint / _COMPLETE).read_text(encoding="utf-8")) if checkpoint else 0.0)
+    marker = _MarkComplete(checkpoints.seconds(checkpoint) if checkpoint else 0.0)
     callbacks: list[TrainerCallback] = [marker]
     if dev is not None:
         stopping = EarlyStoppingCallback(early_stopping_patience=recipe.patience)
@@ -288,17 +293,6 @@ def _evaluations_since_best(checkpoint: Path) -> int:
     return sum("eval_loss" in entry and entry["step"] > state["best_global_step"] for entry in state["log_history"])
 
 
-def last_checkpoint(output: Path) -> Path | None:
-    """The latest complete checkpoint of a run, or None; incomplete ones are removed."""
-    complete = []
-    for folder in (output / CHECKPOINTS).glob("checkpoint-*"):
-        if (folder / _COMPLETE).is_file():
-            complete.append(folder)
-        else:
-            shutil.rmtree(folder)
-    return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
-
-
 def lora_weights(model: PeftModel) -> dict[str, torch.Tensor]:
     """A copy of the adapter's weights by name; where processes hold parts of them, all processes must ask."""
     return {
@@ -323,9 +317,26 @@ def save_adapter(
     """Write `lora_weights` of the model as a plain PEFT folder in bfloat16, with its card and `training.json`.
 
     Everything is written beside its place first and then renamed, file by file.
+
+    Raises:
+        InputError: the disk has no room; the run's checkpoints are still there.
     """
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".writing-") as work:
+    for left in output.glob(f"{_DRAFT}*"):  # by a run that was killed here
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        _write_adapter(model, weights, output, card=card, details=details)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"output: the adapter can't be written to {output} ({checkpoints.reason(error, output)}); its checkpoints "
+            "are whole: make room and run the same command with --resume"
+        ) from error
+
+
+def _write_adapter(
+    model: PeftModel, weights: Mapping[str, torch.Tensor], output: Path, *, card: str, details: dict
+) -> None:
+    with tempfile.TemporaryDirectory(dir=output, prefix=_DRAFT) as work:
         config = model.peft_config["default"]
         config.inference_mode = True
         model.save_pretrained(work, state_dict={name: weight.to(torch.bfloat16) for name, weight in weights.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Protocol
 
+from midalign_demo.characters import cleaned, is_blank
 from midalign_demo.errors import InputError
 
 MAX_CHARACTERS = 1000
@@ -53,14 +54,17 @@ class Example:
 
 
 def check_text(text: str) -> str:
-    """The text, stripped.
+    """The text, stripped, and without what is no text, see `midalign_demo.characters`.
 
     Raises:
-        InputError: it is empty or too long.
+        InputError: it is no text, has nothing to see in it, or is too long.
     """
+    if not isinstance(text, str):
+        raise InputError(f"text: it is of type {type(text).__name__}; give a string")
     text = text.strip()
-    if not text:
-        raise InputError("text: it is empty; type a sentence such as 'Wake me at seven'")
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"text: it has {len(text)} characters, at most {MAX_CHARACTERS} are allowed")
+    text = cleaned(text).strip()
+    if is_blank(text):
+        raise InputError("text: it is empty; type a sentence such as 'Wake me at seven'")
     return text

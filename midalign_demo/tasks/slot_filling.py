@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from midalign_demo.characters import cleaned, is_blank
 from midalign_demo.errors import InputError
 from midalign_demo.tasks.metrics import micro_f1
 from midalign_demo.tasks.spans import Span, find, terminal, whereabouts
@@ -29,6 +30,7 @@ NAME = "slot-filling"
 MAIN_METRIC = "f1"
 COMPARED = ("f1", "names_f1", "spans_f1")
 NOTHING = "None"
+MOST_NAMES = 200  # all are in the prompt
 _MOST_SLOTS = 16
 
 # What a voice assistant is asked most, in names that the public data sets use.
@@ -245,13 +247,18 @@ def check_inventory(names: Sequence[str], what: str = "slots") -> list[str]:
         what: they are, for the messages.
 
     Raises:
-        InputError: none, one twice, or one that the answer's form could not hold.
+        InputError: none, too many, one twice, or one that the answer's form could not hold.
     """
-    names = [name.strip() for name in names if name.strip()]
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{what}: give a list of names, such as datetime")
+    if len(names) > MOST_NAMES:
+        raise InputError(f"{what}: {len(names)} names given, at most {MOST_NAMES} are allowed")
+    names = [cleaned(name).strip() for name in names]
+    names = [name for name in names if not is_blank(name)]
     if not names:
         raise InputError(f"{what}: none given; name at least one, such as datetime")
     for name in names:
-        if re.search(r"[,:;\n]", name) or len(name) > 60:
+        if re.search(r"[,:;\r\n]", name) or len(name) > 60:
             raise InputError(
                 f"{what}: {name[:61]!r} is not a name: no comma, colon, semicolon or line break, 60 characters at most"
             )

@@ -11,7 +11,7 @@ import regex
 
 from midalign_demo import languages
 from midalign_demo.errors import InputError
-from midalign_demo.files import files_in, read_jsonl, read_text
+from midalign_demo.files import files_in, read_jsonl, read_lines
 from midalign_demo.tasks.slot_filling import Command, Slot
 from midalign_demo.tasks.spans import Span, find
 
@@ -117,13 +117,19 @@ def _command(command_id: str, language: str, text: str, named: list[tuple[str, l
 
 def _read_conll(path: Path, language: str) -> list[Command]:
     commands = []
-    text = read_text(path).replace("\r\n", "\n")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.startswith("#") and line.count("\t") < 3:
-            raise InputError(
-                f"{path}: line {number} has fewer than four tab-separated columns (number, word, intent, tag)"
-            )
-    blocks = [block for block in re.split(r"\n\s*\n", text.strip()) if block]
+    lines = read_lines(path)
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#"):
+            if line.count("\t") < 3:
+                raise InputError(
+                    f"{path}: line {number} has fewer than four tab-separated columns (number, word, intent, tag)"
+                )
+            tag = line.rpartition("\t")[2].strip()
+            if tag != "O" and not re.fullmatch(r"[BI]-.+", tag):
+                raise InputError(
+                    f"{path}: line {number} has the tag {tag[:60]!r}, which is none of O, B-SLOT and I-SLOT"
+                )
+    blocks = [block for block in re.split(r"\n\s*\n", "\n".join(lines).strip()) if block]
     for number, block in enumerate(blocks, start=1):
         comments = dict(line[1:].split("=", 1) for line in block.split("\n") if line.startswith("#") and "=" in line)
         comments = {key.strip(): value.strip() for key, value in comments.items()}

@@ -9,7 +9,7 @@ from gradio.themes.utils.colors import Color
 from starlette.middleware import Middleware
 
 from midalign_demo import pages
-from midalign_demo.ui import words
+from midalign_demo.ui import corpora, words
 
 # Ink on paper by day, lamp light at night; one deep green for what can be done.
 _STONE = Color(
@@ -100,9 +100,9 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict:
-    """What `launch` has to be given for the page to look and speak as it should."""
+    """What `launch` has to be given for the page to look and speak as it should, and to take no larger files."""
     speaking = {"i18n": words.i18n(), "app_kwargs": {"middleware": [Middleware(words.LanguageOfRequest)]}}
-    return {"theme": theme(), "css": css(), **speaking}
+    return {"theme": theme(), "css": css(), "max_file_size": corpora.MOST_BYTES, **speaking}
 
 
 def css() -> str:

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 import gradio as gr
 
+from midalign_demo.characters import cleaned
 from midalign_demo.errors import InputError
+from midalign_demo.labels import shortened
 from midalign_demo.ui import cards, words
 from midalign_demo.ui.words import Words
 
 logger = logging.getLogger(__name__)
+
+_LONGEST = 600  # characters of a message, which may quote what a visitor pasted
 
 
 def notice_of(error: Exception, failed: str, say: Words = words.ENGLISH) -> str:
@@ -23,15 +27,23 @@ def notice_of(error: Exception, failed: str, say: Words = words.ENGLISH) -> str:
         say: the language of the page.
     """
     if isinstance(error, InputError):
-        return cards.notice(str(error), kind="error")
+        return cards.notice(shortened(cleaned(str(error)), _LONGEST), kind="error")
     logger.error(failed, exc_info=error)
     return cards.notice(say("failed"), kind="error")
 
 
 @contextmanager
 def told_to_the_caller() -> Iterator[None]:
-    """Around an endpoint's work: an `InputError`'s message reaches the caller, and no traceback the log."""
+    """Around an endpoint's work: an `InputError`'s message reaches the caller, and no traceback the log.
+
+    Whatever else it was, the log has it, and the caller nothing of our insides.
+    """
     try:
         yield
     except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(shortened(cleaned(str(error)), _LONGEST), print_exception=False) from error
+    except gr.Error:
+        raise
+    except Exception as error:
+        logger.exception("An endpoint's call failed")
+        raise gr.Error(words.ENGLISH("failed"), print_exception=False) from error

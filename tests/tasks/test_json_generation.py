@@ -4,13 +4,11 @@ import random
 import numpy as np
 import pytest
 
-from midalign_demo.errors import InputError
 from midalign_demo.tasks import json_generation
 from midalign_demo.tasks.json_generation import (
     ENTITY_TYPES,
     Entity,
     Question,
-    check_schema,
     entities_of,
     scores,
     statistics,
@@ -47,7 +45,7 @@ def test_answers_are_read_as_json_that_fits():
 @pytest.mark.parametrize(
     "answer",
     ["", "Ann", '{"Results": [', "[]", '{"Results": [{"TypeName": "CITY", "Text": "Rome"}]}', '{"results": []}',
-     '{"Results": [{"TypeName": "LOC"}]}', '{"Results": [{"TypeName": "LOC", "Text": ""}]}', "[" * 100_000],
+     '{"Results": [{"TypeName": "LOC"}]}', '{"Results": [{"TypeName": "LOC", "Text": ""}]}', "[" * 100_000, "7" * 5000],
 )  # fmt: skip
 def test_other_answers_are_not_valid(answer):
     assert Question("Ann is in Rome").read(answer)[1] is False
@@ -57,16 +55,6 @@ def test_schemas_of_the_users_own_are_checked():
     question = Question("Rome", schema=SCHEMA)
     assert question.read('{"city": "Rome"}') == ({"city": "Rome"}, True)
     assert question.read('{"city": 3}') == ({"city": 3}, False)
-
-
-@pytest.mark.parametrize(
-    ("schema", "expected"),
-    [([], "it is not a JSON object"), ({"type": "text"}, "'text' is not valid"), ({"required": "city"}, "city")],
-)
-def test_what_is_no_schema_is_refused(schema, expected):
-    with pytest.raises(InputError, match=f"schema: .*{expected}"):
-        check_schema(schema)
-    assert check_schema(SCHEMA) == SCHEMA
 
 
 def test_entities_are_found_in_whatever_there_is():

@@ -195,3 +195,11 @@ def test_a_file_of_a_folder_need_not_have_commands_of_every_part(tmp_path):
     (tmp_path / "de.jsonl").unlink()
     with pytest.raises(InputError, match="holds no command of the test split"):
         read_folder_or_file(tmp_path, split="test")
+
+
+@pytest.mark.parametrize("tag", ["I-", "B-", "X-time", "", "B time"])
+def test_a_tag_that_is_none_is_refused_with_its_line(tmp_path, tag):
+    path = tmp_path / "en.conll"
+    path.write_text(f"1\tnine\tset\tB-time\n2\tam\tset\t{tag}\n")
+    with pytest.raises(InputError, match=r"line 2 has the tag .*, not O, B-SLOT or I-SLOT"):
+        read(path)

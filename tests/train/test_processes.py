@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from train import processes
-from train.trainer import CHECKPOINTS
+from train.checkpoints import FOLDER as CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,11 +16,12 @@ from transformers import AutoModelForCausalLM, TrainingArguments
 from midalign_demo.bases import decoder_view
 from midalign_demo.middle import tokenize
 from train import cli
+from train.checkpoints import FOLDER as CHECKPOINTS
 from train.objectives import Embedded, contrastive_loss, embed_for_training
 from train.recipe import AlignRecipe, build
 from train.runs import prepare_run
 from train.tokens import token_contrast
-from train.trainer import CHECKPOINTS, ObjectiveTrainer, last_checkpoint
+from train.trainer import ObjectiveTrainer
 
 WEIGHTS = "adapter_model.safetensors"
 COMPLETE = "midalign-complete"
@@ -156,18 +157,6 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_bytes(align, tmp_path, 
     assert summary["steps"] == 60
     assert (broken / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
     assert dev_losses(broken) == dev_losses(tmp_path / "whole")
-
-
-def test_an_incomplete_checkpoint_is_neither_resumed_nor_kept(tmp_path):
-    for step, mark in ((4, True), (12, True), (8, True), (16, False)):
-        folder = tmp_path / CHECKPOINTS / f"checkpoint-{step}"
-        folder.mkdir(parents=True)
-        (folder / WEIGHTS).write_bytes(b"")
-        if mark:
-            (folder / COMPLETE).touch()
-    assert last_checkpoint(tmp_path).name == "checkpoint-12"
-    assert not (tmp_path / CHECKPOINTS / "checkpoint-16").exists()
-    assert last_checkpoint(tmp_path / "none") is None
 
 
 def test_resuming_after_an_incomplete_checkpoint_ends_with_the_same_bytes(align, tmp_path, capfd):

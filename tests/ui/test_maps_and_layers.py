@@ -44,6 +44,9 @@ def test_a_visitors_file_takes_their_place(tmp_path):
         ([], "all", "languages: none given"),
         (["en", "tlh"], "all", "tlh not in"),
         (["en", "de"], "poetry", "topic: 'poetry' is not one of all, everyday"),
+        ("en", "all", "languages: give a list of tags"),
+        ([["en"], {}], "all", "languages: give a list of tags"),
+        ([f"en-x-{number}" for number in range(61)], "all", "languages: 61 given; at most 60 are allowed"),
     ],
 )
 def test_what_can_not_be_looked_at_is_named(tags, topic, said):
@@ -56,6 +59,33 @@ def test_too_many_sentences_are_refused(tmp_path):
     path.write_text("de\ten\n" + "ja\tyes\n" * (corpora.MOST_SENTENCES // 2 + 1))
     with pytest.raises(InputError, match=f"at most {corpora.MOST_SENTENCES} are allowed"):
         corpora.corpus_of([], file=str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("de\ten\nja\t" + "x" * 1001, "^sentences: number 1 in 'en' has 1001 characters; at most 1000 are allowed"),
+        ("de\ten\n" + "x" * 5_000_000, "^own.tsv: the file has 5,000,006 bytes, at most 5,000,000 are allowed"),
+        ("\t".join(f"en-x-{number}" for number in range(61)) + "\n" + "a\t" * 61, "^languages: 61 given; at most 60"),
+        ("de\ten\nja\n", "^parallel text: line 2 of own.tsv has no text in 'en'"),
+    ],
+)
+def test_what_is_wrong_with_a_visitors_file_is_said_without_the_place_it_lies_in(tmp_path, text, said):
+    path = tmp_path / "own.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said) as caught:
+        corpora.corpus_of([], file=str(path))
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_sentences_are_without_what_is_no_text(tmp_path):
+    path = tmp_path / "own.tsv"
+    path.write_text("de\ten\nja\x07\t\x1b[31myes\n")
+    assert corpora.corpus_of([], file=str(path)) == {"de": ["ja "], "en": [" [31myes"]}
+    assert corpora.typed_sentences("de: ja \ud800\n\u200b\nde: \u200b\n")[0] == ("de", "ja \N{REPLACEMENT CHARACTER}")
+    assert corpora.typed_sentences("\u200b\n\x00\n") == []
+    with pytest.raises(InputError, match="your sentences: give one string"):
+        corpora.typed_sentences(["a"])
 
 
 @pytest.mark.parametrize(
