@@ -75,7 +75,7 @@ def test_answers_are_read_scored_and_shown_as_text(task, text, answer, names):
                     "outputs": [output, {**output, "variant": "base", "text": f"{answer} x"}]}  # fmt: skip
         if isinstance(parsed, list | str) or task == json_generation.NAME:
             shown = cards.comparison(document, names).lower()
-            for markup in ("<img", "<script", "<a ", "<br", "<!--", "</textarea", "javascript:x)<"):
+            for markup in ("<img", "<script", "<a ", "<br", "<!--", "</textarea", 'href="javascript'):
                 assert markup not in shown
 
 
