@@ -201,5 +201,5 @@ def test_a_file_of_a_folder_need_not_have_commands_of_every_part(tmp_path):
 def test_a_tag_that_is_none_is_refused_with_its_line(tmp_path, tag):
     path = tmp_path / "en.conll"
     path.write_text(f"1\tnine\tset\tB-time\n2\tam\tset\t{tag}\n")
-    with pytest.raises(InputError, match=r"line 2 has the tag .*, not O, B-SLOT or I-SLOT"):
+    with pytest.raises(InputError, match=r"line 2 has the tag .*, which is none of O, B-SLOT and I-SLOT"):
         read(path)

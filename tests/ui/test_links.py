@@ -51,6 +51,10 @@ def test_what_makes_no_sense_is_left_out_and_named_in_one_short_sentence(name, v
     assert name == "task" or found == {"task": "json"}
 
 
-@pytest.mark.parametrize("text", ["<bos><end_of_turn>", "أيقظني غدا", "a\x00b\x1b[31m", "\u202eevil"])
+@pytest.mark.parametrize("text", ["<bos><end_of_turn>", "أيقظني غدا", "\u202eevil"])
 def test_any_text_of_a_visitor_is_kept_as_it_is(text):
     assert links.read({"text": text}) == ({"text": text}, [])
+
+
+def test_control_characters_of_a_visitor_become_spaces():
+    assert links.read({"text": "a\x00b\x1b[31m"}) == ({"text": "a b [31m"}, [])
