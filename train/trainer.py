@@ -339,6 +339,9 @@ def _write_adapter(
     with tempfile.TemporaryDirectory(dir=output, prefix=_DRAFT) as work:
         config = model.peft_config["default"]
         config.inference_mode = True
+        if not isinstance(config.target_modules, str):
+            # A set of names has another order in each process; one recipe should leave the same bytes.
+            config.target_modules = sorted(config.target_modules)
         model.save_pretrained(work, state_dict={name: weight.to(torch.bfloat16) for name, weight in weights.items()})
         Path(work, "README.md").write_text(card, encoding="utf-8")
         Path(work, "training.json").write_text(
