@@ -149,8 +149,10 @@ class ObjectiveTrainer(Trainer):
                 unadapted=self.model.disable_adapter, measured={at for at, row in enumerate(rows) if row in measured},
             )  # fmt: skip
 
-        with torch.no_grad(), self.model.disable_adapter():
-            before = embed(fixed) if fixed else None
+        before = None
+        if fixed:
+            with torch.no_grad(), self.model.disable_adapter():
+                before = embed(fixed)
         embedded = embed(adapted, measured)
         states = [*(before.tokens if before else []), *embedded.tokens]
         means = torch.cat([before.pooled, embedded.pooled]) if before else embedded.pooled

@@ -97,12 +97,13 @@ def _measured(study: str, trial: Trial, seed: str, arguments: argparse.Namespace
     folder = arguments.output / study / (name if _once(trial) else f"{name}-{seed}")
     kept = folder / "measured.json"
     made_by = [*trial.options, "--seed", seed]
+    alike = (STUDIES[study].scores.__name__, str(trial.kind), *made_by)
     if kept.exists():
         found = json.loads(kept.read_text(encoding="utf-8"))
         if found["options"] != made_by:
             raise InputError(f"output: {folder} holds a run with other options; give another folder")
+        known[alike] = found["scores"]
         return found["scores"]
-    alike = (STUDIES[study].scores.__name__, str(trial.kind), *made_by)
     if trial.kind and alike in known:  # several studies have one trial in common
         return known[alike]
     places = {DATA: arguments.data_root, OUTPUT: arguments.output}

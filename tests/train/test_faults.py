@@ -21,19 +21,6 @@ ENGLISH = [f"The weather will be fine tomorrow, said old man {number} at the por
 GERMAN = [f"Das Wetter wird morgen schön, sagte der {number}. der alten Männer am Hafen." for number in range(40)]
 
 
-@pytest.fixture
-def align(base_folder, parallel_folder):
-    def arguments(output, **changes) -> list[str]:
-        options = {
-            "base": base_folder, "dtype": "float32", "data": f"{parallel_folder}:1-36", "dev": f"{parallel_folder}:37-",
-            "lines": 6, "steps": 8, "dev-every": 4, "dev-batches": 2, "learning-rate": 0.01, **changes,
-        }  # fmt: skip
-        parts = [str(part) for key, value in options.items() if value is not None for part in (f"--{key}", value)]
-        return ["align", "--output", str(output), "--json", *parts]
-
-    return arguments
-
-
 def refused(arguments: list[str], capfd) -> str:
     capfd.readouterr()
     assert cli.main(arguments) == 2
