@@ -161,8 +161,9 @@ def _means(name: str, scores: Mapping[str, Mapping], tuned: set[str]) -> dict[st
 _LONGER = "task adapter trained on for as many task steps, averaged"
 
 
-def _joint(recipe: str, task: str) -> Trial:
-    return Trial("joint", "joint", ("--recipe", recipe, "--init", task), variant="joint")
+def _joint(recipe: str, task: str, name: str = "joint", *options: str) -> Trial:
+    """The recipe itself under every seed; changed by options, under the first."""
+    return Trial(name, "joint", ("--recipe", recipe, "--init", task, *options), variant="joint", once=bool(options))
 
 
 def _longer(recipe: str, task: str, *options: str) -> Trial:
@@ -214,6 +215,10 @@ STUDIES: dict[str, Study] = {
             _merged("slot-filling"),
             _longer("slot-filling-3", "slot-filling", "--steps", "80", "--dev-every", "40"),
             _joint("slot-filling-joint", "slot-filling"),
+            _joint("slot-filling-joint", "slot-filling", "joint, tokens not contrasted", "--token-contrast", "0"),
+            # As many task steps as joint has, and a sixth of the parallel text.
+            _joint("slot-filling-joint", "slot-filling", "joint, a little alignment", "--every", "4", "--steps", "100",
+                   "--lines", "16", "--views", "2", "--dev-every", "50"),
         ),
         _slots,
         compared=True,
