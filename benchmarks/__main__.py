@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import answers, embeddings, harness, prompts, starting, training
+from benchmarks import answers, embeddings, harness, joint, prompts, starting, training
 
 ALL = {
     benchmark.name: benchmark
-    for benchmark in (*answers.ALL, *prompts.ALL, *embeddings.ALL, *training.ALL, *starting.ALL)
+    for benchmark in (*answers.ALL, *prompts.ALL, *embeddings.ALL, *training.ALL, *joint.ALL, *starting.ALL)
 }
 
 

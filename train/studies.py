@@ -158,6 +158,7 @@ def _means(name: str, scores: Mapping[str, Mapping], tuned: set[str]) -> dict[st
     }
 
 
+LITTLE = "joint, a little alignment"
 _LONGER = "task adapter trained on for as many task steps, averaged"
 
 
@@ -217,7 +218,7 @@ STUDIES: dict[str, Study] = {
             _joint("slot-filling-joint", "slot-filling"),
             _joint("slot-filling-joint", "slot-filling", "joint, tokens not contrasted", "--token-contrast", "0"),
             # As many task steps as joint has, and a sixth of the parallel text.
-            _joint("slot-filling-joint", "slot-filling", "joint, a little alignment", "--every", "4", "--steps", "100",
+            _joint("slot-filling-joint", "slot-filling", LITTLE, "--every", "4", "--steps", "100",
                    "--lines", "16", "--views", "2", "--dev-every", "50"),
         ),
         _slots,
