@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import harness
+from benchmarks import growth, harness
 
 
 def outcome(**changed) -> harness.Outcome:
@@ -36,3 +36,19 @@ def test_ways_that_differ_are_not_compared(monkeypatch):
     assert (found.pairs, found.memory_ratio) == (3, 1.0)
     with pytest.raises(AssertionError, match="not the same"):
         harness.run(benchmark(2))
+
+
+def test_a_curve_says_how_cost_grows(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(growth.time, "perf_counter", lambda: now[0])
+
+    def work(size: int) -> None:
+        now[0] += size**2
+
+    found = growth.measure(growth.Curve("x", "squares", (2, 4, 8), lambda: work))
+    assert (found["cost"], found["exponent"]) == ([1, 4, 16], 2)
+
+
+def test_every_curve_grows():
+    for curve in growth.CURVES:
+        assert len(curve.sizes) > 2 and list(curve.sizes) == sorted(set(curve.sizes))
