@@ -197,7 +197,7 @@ class AdapterSet:
             InputError: an adapter that is not there, or a weight that is no number.
         """
         for row in weights:
-            self._check(row)
+            self.check(row)
         with self.base.lock, self._rows.rows(weights):
             yield
 
@@ -207,7 +207,7 @@ class AdapterSet:
         Raises:
             InputError: as `rows`.
         """
-        self._check(weights)
+        self.check(weights)
         return self._rows.sum_of(weights)
 
     def state_with(self, weights: Weights) -> dict[str, torch.Tensor]:
@@ -226,7 +226,11 @@ class AdapterSet:
         """As `rows`, with the same adapters for every row of batches of any size."""
         return self.rows([weights])
 
-    def _check(self, weights: Weights) -> None:
+    def check(self, weights: Weights) -> None:
+        """
+        Raises:
+            InputError: an adapter that is not there, or a weight that is no number.
+        """
         for name, weight in weights.items():
             if name not in self.names:
                 raise InputError(f"adapter: {name!r} is not one of {', '.join(self.names) or 'those loaded (none)'}")

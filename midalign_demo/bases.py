@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ class Base:
         is_chat: whether prompts go through the tokenizer's chat template.
         reframe: changes the filled-in chat template, for adapters that were trained on another one.
         lock: held around every model call, since adapter state is global to the model.
+        tokenizing: held around every call of the tokenizer, which has state as well; never for longer than a text takes,
+            so that questions can be made ready while the model is busy.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Base:
     is_chat: bool
     reframe: Callable[[str], str] = field(default=lambda frame: frame, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    tokenizing: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def num_layers(self) -> int:
@@ -68,12 +71,19 @@ class Base:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text, without BOS. Strings that spell special tokens stay text."""
-        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        with self.tokenizing:
+            return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens left out."""
+        with self.tokenizing:
+            return self.tokenizer.decode(ids, skip_special_tokens=True)
 
     @property
     def bos(self) -> list[int]:
         """What the tokenizer puts before a text: `[bos]`, or nothing in families without BOS."""
-        ids = self.tokenizer("", add_special_tokens=True)["input_ids"][:1]
+        with self.tokenizing:
+            ids = self.tokenizer("", add_special_tokens=True)["input_ids"][:1]
         return ids if ids == [self.tokenizer.bos_token_id] else []
 
     def encode_prompt(self, prompt: str, *, system: str | None = None) -> list[int]:
@@ -88,17 +98,18 @@ class Base:
         if not self.is_chat:
             return self.bos + self.encode(prompt)
         turns = [{"role": "system", "content": system}] if system is not None else []
-        frame = self.tokenizer.apply_chat_template(
-            [*turns, {"role": "user", "content": _PLACEHOLDER}], add_generation_prompt=True, tokenize=False
-        )
-        frame = self.reframe(frame)
-        before, _, after = frame.partition(_PLACEHOLDER)
         special = {"add_special_tokens": False}
-        return (
-            self.tokenizer(before, **special)["input_ids"]
-            + self.encode(prompt)
-            + self.tokenizer(after, **special)["input_ids"]
-        )
+        with self.tokenizing:
+            frame = self.tokenizer.apply_chat_template(
+                [*turns, {"role": "user", "content": _PLACEHOLDER}], add_generation_prompt=True, tokenize=False
+            )
+            frame = self.reframe(frame)
+            before, _, after = frame.partition(_PLACEHOLDER)
+            return (
+                self.tokenizer(before, **special)["input_ids"]
+                + self.encode(prompt)
+                + self.tokenizer(after, **special)["input_ids"]
+            )
 
 
 def load(

@@ -28,6 +28,7 @@ class Grammars:
 
     @cached_property
     def _tokenizer(self) -> llguidance.LLTokenizer:
+        """Its own copy of the base's tokenizer, which may be used by several threads."""
         size = self._base.model.get_output_embeddings().weight.shape[0]
         end = self._base.model.generation_config.eos_token_id
         return llguidance.hf.from_tokenizer(self._base.tokenizer, n_vocab=size, eos_token=end)
@@ -35,8 +36,10 @@ class Grammars:
     @cached_property
     def closers(self) -> dict[str, np.ndarray]:
         """Tokens that end JSON strings, arrays or objects, by their first character: boolean (vocabulary,) each."""
-        kinds = {first: np.zeros(self._tokenizer.vocab_size, dtype=bool) for first in _CLOSERS}
-        for text, token in self._base.tokenizer.get_vocab().items():
+        with self._base.tokenizing:
+            kinds = {first: np.zeros(self._tokenizer.vocab_size, dtype=bool) for first in _CLOSERS}
+            vocabulary = self._base.tokenizer.get_vocab()
+        for text, token in vocabulary.items():
             if text and set(text) <= set(_CLOSERS):
                 kinds[text[0]][token] = True
         return kinds
@@ -47,8 +50,9 @@ class Grammars:
         Raises:
             InputError: llguidance can't read the grammar, or a JSON Schema in it asks for something it can't do.
         """
-        with self._base.lock:  # the tokenizer has state
-            matcher = llguidance.LLMatcher(self._tokenizer, grammar)
+        with self._base.tokenizing:  # made once
+            tokenizer = self._tokenizer
+        matcher = llguidance.LLMatcher(tokenizer, grammar)
         if matcher.is_error():
             said, _, _ = matcher.get_error().partition("\n")  # below it the grammar is shown, which users never wrote
             raise InputError(f"grammar: {' '.join(said.split())[:300]}")
@@ -63,46 +67,50 @@ class GrammarProcessor(LogitsProcessor):
     """
 
     def __init__(
-        self, grammars: Grammars, rows: Sequence[str | None], *, limit: int, prompt_length: int, ends: set[int]
+        self,
+        grammars: Grammars,
+        matchers: Sequence[llguidance.LLMatcher | None],
+        *,
+        limits: Sequence[int],
+        prompt_length: int,
+        ends: set[int],
     ):
         """
         Args:
-            rows: each row's grammar; None leaves it free.
-            limit: tokens of an answer after which it is brought to an end.
+            matchers: each row's, at its beginning; None leaves the row free.
+            limits: tokens of each row's answer after which it is brought to an end.
             prompt_length: tokens before the answers.
             ends: ids of end marks.
-
-        Raises:
-            InputError: see `Grammars.matcher`.
         """
-        self._matchers = [None if grammar is None else grammars.matcher(grammar) for grammar in rows]
+        self._matchers, self._limits = list(matchers), list(limits)
         self._closers = grammars.closers
         self._size = len(self._closers['"'])
-        self._limit, self._prompt_length = limit, prompt_length
+        self._prompt_length = prompt_length
         self._ends = np.array(sorted(ends))
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         step = input_ids.shape[1] - self._prompt_length
-        for number, matcher in enumerate(self._matchers):
+        for number, (matcher, limit) in enumerate(zip(self._matchers, self._limits, strict=True)):
             if matcher is None:
                 continue
             if step > 0 and not matcher.is_stopped() and not matcher.consume_token(int(input_ids[number, -1])):
                 raise RuntimeError(f"a token that its grammar does not allow: {matcher.get_error()}")
-            mask = torch.from_numpy(self._allowed(matcher, step)[: scores.shape[1]]).to(scores.device)
+            mask = torch.from_numpy(self._allowed(matcher, late=step >= limit)[: scores.shape[1]]).to(scores.device)
             scores[number].masked_fill_(~mask, float("-inf"))
         return scores
 
     def keep(self, places: Sequence[int]) -> None:
         """Go on with some of the rows alone."""
         self._matchers = [self._matchers[place] for place in places]
+        self._limits = [self._limits[place] for place in places]
 
-    def _allowed(self, matcher: llguidance.LLMatcher, step: int) -> np.ndarray:
+    def _allowed(self, matcher: llguidance.LLMatcher, *, late: bool) -> np.ndarray:
         """Which tokens may come next: boolean (vocabulary,)."""
         if matcher.is_stopped():  # nothing can follow: what is left is the end mark
             return self._only(self._ends, True)
         allowed = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little").astype(bool)
         allowed = allowed[: self._size]
-        return self._narrowed(allowed) if step >= self._limit else allowed
+        return self._narrowed(allowed) if late else allowed
 
     def _narrowed(self, allowed: np.ndarray) -> np.ndarray:
         if allowed[self._ends].any():

@@ -12,7 +12,7 @@ from midalign_demo import bases
 from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
-from midalign_demo.generation import Answer, Generation, Row, Watcher
+from midalign_demo.generation import Answer, Generation, Ready, Row, Watcher
 from midalign_demo.middle import Progress, embed
 from midalign_demo.variants import (
     ROLES,
@@ -95,8 +95,7 @@ class Engine:
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text has."""
-        with self.base.lock:
-            return len(self.base.encode(text))
+        return len(self.base.encode(text))
 
     def embed(
         self,
@@ -123,8 +122,9 @@ class Engine:
         Raises:
             InputError: an adapter that is not loaded, a prompt that is too long, or a grammar that can't be read.
         """
-        watcher = Watcher(self.base, rows, max_new_tokens)
-        self._run(rows, watcher, max_new_tokens)
+        ready = self.ready(rows, max_new_tokens=max_new_tokens)
+        watcher = Watcher(self.base, ready)
+        self.run(ready, watcher)
         return watcher.answers()
 
     def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Generator[list[Answer], None, None]:
@@ -134,11 +134,12 @@ class Engine:
             InputError: as `generate`.
         """
         snapshots: queue.SimpleQueue[list[Answer] | BaseException | None] = queue.SimpleQueue()
-        watcher = Watcher(self.base, rows, max_new_tokens, on_step=snapshots.put)
+        ready = self.ready(rows, max_new_tokens=max_new_tokens)
+        watcher = Watcher(self.base, ready, on_step=snapshots.put)
 
         def work() -> None:
             try:
-                self._run(rows, watcher, max_new_tokens)
+                self.run(ready, watcher)
                 snapshots.put(watcher.answers())
                 snapshots.put(None)
             except BaseException as error:  # handed to the reader, which would otherwise wait for ever
@@ -155,10 +156,19 @@ class Engine:
             watcher.cancelled.set()
             thread.join()
 
-    def _run(self, rows: Sequence[Row], watcher: Watcher, max_new_tokens: int) -> None:
+    def ready(self, rows: Sequence[Row], *, max_new_tokens: int) -> list[Ready]:
+        """Rows checked and made ready for `run`, without waiting for the model.
+
+        Raises:
+            InputError: as `generate`.
+        """
+        return [self._generation.ready(row, max_new_tokens) for row in rows]
+
+    def run(self, rows: Sequence[Ready], watcher: Watcher) -> None:
+        """Answer rows, which may be of several questions, in one batch; the watcher, made for them, has the answers."""
         if rows:
-            with self.base.lock:  # the tokenizer has state as well
-                self._generation.run(rows, watcher, max_new_tokens)
+            with self.base.lock:
+                self._generation.run(rows, watcher)
 
 
 def open_engine(

@@ -50,7 +50,7 @@ def embed(
     wanted = sorted({base.check_layer(layer) for layer in (layers if layers is not None else [base.middle_layer])})
     if not wanted:
         raise InputError("layers: none given")
-    with base.lock:  # the tokenizer has state as well
+    with base.tokenizing:
         token_ids = tokenize(base, sentences)
     view = decoder_view(base.model, wanted[-1])
     width = view.config.hidden_size

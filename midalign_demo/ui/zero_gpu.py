@@ -42,8 +42,11 @@ class ZeroEngine:
         self._generate = on_gpu(engine.generate)
         self._stream = on_gpu(engine.stream)
         self._embed = on_gpu(engine.embed)
-        # A fork may come while another thread counts tokens: the copy of its lock would never be released.
-        os.register_at_fork(after_in_child=lambda: setattr(engine.base, "lock", threading.RLock()))
+        os.register_at_fork(after_in_child=self._renew_locks)
+
+    def _renew_locks(self) -> None:
+        """A fork may come while another thread counts tokens: the copy of its lock would never be released."""
+        self._engine.base.lock, self._engine.base.tokenizing = threading.RLock(), threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
