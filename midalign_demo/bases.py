@@ -34,7 +34,7 @@ class Base:
         is_chat: whether prompts go through the tokenizer's chat template.
         reframe: changes the filled-in chat template, for adapters that were trained on another one.
         lock: held around every model call, since adapter state is global to the model.
-        tokenizing: held around every call of the tokenizer, which has state as well; never for longer than a text takes,
+        tokenizing: held around every call of the tokenizer, which has state as well; never longer than a text takes,
             so that questions can be made ready while the model is busy.
     """
 

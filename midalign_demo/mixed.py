@@ -13,12 +13,15 @@ row). A merge of adapters is thus a row with more than one weight, exact and wit
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch.nn import functional
 
 from midalign_demo.adapters import Factors, Weights
+
+MOST_STACKS = 4  # sets of adapters whose factors are kept side by side; each is a copy of them
 
 
 class MixedRows:
@@ -27,7 +30,7 @@ class MixedRows:
     def __init__(self, model: torch.nn.Module):
         self._model = model
         self._adapters: dict[str, Mapping[str, Factors]] = {}
-        self._stacks: dict[tuple[str, ...], list[_Stack]] = {}
+        self._stacks: OrderedDict[tuple[str, ...], list[_Stack]] = OrderedDict()
         self._in_use = False
 
     @property
@@ -40,7 +43,8 @@ class MixedRows:
         self._adapters[name] = {
             path: Factors(pair.down.to(device), pair.up.to(device), pair.scaling) for path, pair in factors.items()
         }
-        self._stacks = {used: stacks for used, stacks in self._stacks.items() if name not in used}
+        for used in [used for used in self._stacks if name in used]:
+            del self._stacks[used]
 
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
@@ -52,13 +56,14 @@ class MixedRows:
         if self._in_use:
             raise RuntimeError("adapters are in use already: leave the context that put them on first")
         used = tuple(sorted({name for row in weights for name in row}))
-        if used not in self._stacks:
-            self._stacks[used] = self._stack(used)
+        stacks = self._stacks[used] = self._stacks.pop(used, None) or self._stack(used)  # to be the newest
+        while len(self._stacks) > MOST_STACKS:
+            self._stacks.popitem(last=False)
         columns: dict[tuple, torch.Tensor] = {}  # most layers have the same ones
         with contextlib.ExitStack() as hooks:
             self._in_use = True
             hooks.callback(setattr, self, "_in_use", False)
-            for stack in self._stacks[used]:
+            for stack in stacks:
                 if stack.spans not in columns:
                     columns[stack.spans] = stack.columns(weights)
                 hook = stack.module.register_forward_hook(_adding(stack, columns[stack.spans]))

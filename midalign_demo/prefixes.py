@@ -20,8 +20,9 @@ from midalign_demo.bases import Base, text_config
 
 SHORTEST = 16  # tokens; for fewer a forward pass of their own costs more than it spares
 MOST_TOKENS = 4096  # kept in all; 150 MB for the embedded base in float32
+MOST_LAST = 256  # prompts remembered to see whether the next one begins alike
 
-Key = tuple[tuple[str, float], ...]
+Key = tuple[tuple[tuple[str, float], ...], tuple[int, ...]]  # adapters in force, and a prompt's first tokens
 States = list[tuple[torch.Tensor, torch.Tensor]]  # a layer's keys and values, (1, heads, tokens, width) each
 
 
@@ -37,12 +38,16 @@ _NONE = Beginning((), [])
 
 
 class Prefixes:
-    """Beginnings of prompts, kept by adapters in force. Whoever calls holds the base's lock."""
+    """Beginnings of prompts, kept by adapters in force and first tokens. Whoever calls holds the base's lock.
+
+    Prompts that don't share so much as `SHORTEST` tokens have nothing to spare one another: they may be of different
+    tasks in one batch.
+    """
 
     def __init__(self, base: Base, adapters: AdapterSet):
         self._base, self._adapters = base, adapters
         self._kept: OrderedDict[tuple[Key, tuple[int, ...]], Beginning] = OrderedDict()
-        self._last: dict[Key, Sequence[int]] = {}
+        self._last: OrderedDict[Key, Sequence[int]] = OrderedDict()
         self._changes = adapters.changes
 
     def cache(self, prompts: Sequence[Sequence[int]], weights: Sequence[Weights]) -> DynamicCache | None:
@@ -60,7 +65,9 @@ class Prefixes:
             self._kept.clear()
             self._last.clear()
             self._changes = self._adapters.changes
-        keys = [tuple(sorted(row.items())) for row in weights]
+        keys: list[Key] = [
+            (tuple(sorted(row.items())), tuple(ids[:SHORTEST])) for ids, row in zip(prompts, weights, strict=True)
+        ]
         begun = {key: self._shared(key, [ids for ids, its in zip(prompts, keys, strict=True) if its == key])
                  for key in dict.fromkeys(keys)}  # fmt: skip
         rest = max(len(ids) - len(begun[key].tokens) for ids, key in zip(prompts, keys, strict=True))
@@ -70,7 +77,7 @@ class Prefixes:
         return self._side_by_side([begun[key] for key in keys], [max(0, len(ids) - rest) for ids in prompts], columns)
 
     def _shared(self, key: Key, prompts: Sequence[Sequence[int]]) -> Beginning:
-        """What prompts under the same adapters begin with, as far as it pays."""
+        """What prompts that begin alike under the same adapters begin with, as far as it pays."""
         alike = prompts[0][: min(map(len, prompts)) - 1]  # of each prompt a token at least has to be computed
         alike = alike[: min(_common(alike, ids) for ids in prompts)]
         window = getattr(text_config(self._base.model), "sliding_window", None)
@@ -78,6 +85,9 @@ class Prefixes:
             alike = alike[: window - 1]
         last = self._last.get(key, ())
         self._last[key] = prompts[0]
+        self._last.move_to_end(key)
+        if len(self._last) > MOST_LAST:  # visitors may name any weight of an adapter
+            self._last.popitem(last=False)
         kept = max(
             (one for (its, _), one in self._kept.items() if its == key),
             key=lambda one: _common(one.tokens, alike), default=_NONE,
@@ -93,7 +103,7 @@ class Prefixes:
 
     def _compute(self, key: Key, tokens: Sequence[int]) -> Beginning:
         cache = DynamicCache(config=self._base.model.config)
-        with self._adapters.rows([dict(key)]), torch.inference_mode():
+        with self._adapters.rows([dict(key[0])]), torch.inference_mode():
             self._base.model.get_decoder()(
                 input_ids=torch.tensor([tokens], device=self._base.device), past_key_values=cache, use_cache=True
             )

@@ -2,7 +2,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from midalign_demo import bases
+from midalign_demo import bases, mixed
 from midalign_demo.adapters import AdapterSet
 from tests.test_adapters import IDS, loaded_set, logits, plain_base, with_updates
 
@@ -80,3 +80,13 @@ def test_in_bfloat16_rows_stay_near_full_precision(base_folder, adapter_folders)
     assert found.dtype == torch.bfloat16
     expected = with_updates(base_folder, {adapter_folders["task"]: 1.0})
     assert (found.float() - expected).abs().max() < 0.1 * expected.abs().max()
+
+
+def test_of_the_sets_of_adapters_a_few_are_kept_and_each_is_right(base, base_folder, adapter_folders, monkeypatch):
+    monkeypatch.setattr(mixed, "MOST_STACKS", 2)
+    loaded = loaded_set(base, adapter_folders)
+    for names in (["task"], ["align"], [], ["task", "align"], ["task"], ["align"]):
+        weights = dict.fromkeys(names, 1.0)
+        expected = with_updates(base_folder, {adapter_folders[name]: 1.0 for name in names})
+        torch.testing.assert_close(of_rows(loaded, [weights]), expected, rtol=1e-5, atol=1e-5)
+        assert len(loaded._rows._stacks) <= 2

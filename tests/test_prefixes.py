@@ -110,6 +110,26 @@ def test_what_is_kept_is_bounded(engine, monkeypatch):
     assert len(kept._kept) == 2
 
 
+def test_weights_without_number_are_not_remembered_without_end(engine, monkeypatch):
+    monkeypatch.setattr(prefixes, "MOST_LAST", 3)
+    kept = Prefixes(engine.base, engine.adapters)
+    for number in range(1, 9):
+        kept.cache(ids_of(engine, SHARED + "a"), [{"slot-filling": 1 / number}])
+    assert len(kept._last) == 3
+
+
+def test_questions_of_two_tasks_in_one_batch_each_have_what_theirs_begins_with(engine, forwards):
+    other = "Translate this from German to English: "
+    rows = [Row(start + text, TASK) for start in (SHARED, other) for text in TEXTS[:2]]
+    kept = engine._generation._prefixes
+    engine.generate(rows, max_new_tokens=1)
+    beginnings = {len(one.tokens) for one in kept._kept.values()}
+    assert beginnings == {len(ids) for ids in ids_of(engine, SHARED, other)}
+    forwards.clear()
+    engine.generate(rows, max_new_tokens=1)
+    assert forwards == [(4, max(map(len, ids_of(engine, *TEXTS))) - 1)]
+
+
 @pytest.mark.parametrize("family", ["gemma3_text", "gemma2", "mistral", "qwen2", "qwen3"])
 def test_other_families_answer_alike(family, tmp_path):
     """Windows end within the prompts, and within the answers."""
