@@ -105,9 +105,7 @@ def tokenize(base: Base, sentences: Sequence[str]) -> list[list[int]]:
     Raises:
         InputError: a sentence without any text.
     """
-    for number, sentence in enumerate(sentences, start=1):
-        if not sentence.strip():
-            raise InputError(f"sentence {number}: {sentence!r} is empty; each sentence needs some text")
+    check_sentences(sentences)
     if not sentences:
         return []
     encoded = base.tokenizer(
@@ -115,6 +113,16 @@ def tokenize(base: Base, sentences: Sequence[str]) -> list[list[int]]:
     )["input_ids"]
     bos = base.bos
     return [bos + ids for ids in encoded]
+
+
+def check_sentences(sentences: Sequence[str]) -> None:
+    """
+    Raises:
+        InputError: a sentence without any text.
+    """
+    for number, sentence in enumerate(sentences, start=1):
+        if not sentence.strip():
+            raise InputError(f"sentence {number}: {sentence!r} is empty; each sentence needs some text")
 
 
 def pad(

@@ -56,7 +56,7 @@ class MixedRows:
         if self._in_use:
             raise RuntimeError("adapters are in use already: leave the context that put them on first")
         used = tuple(sorted({name for row in weights for name in row}))
-        stacks = self._stacks[used] = self._stacks.pop(used, None) or self._stack(used)  # to be the newest
+        stacks = self._stacks[used] = self._stacks.pop(used, []) or self._stack(used)  # to be the newest
         while len(self._stacks) > MOST_STACKS:
             self._stacks.popitem(last=False)
         columns: dict[tuple, torch.Tensor] = {}  # most layers have the same ones

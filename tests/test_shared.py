@@ -1,0 +1,317 @@
+import gc
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from midalign_demo import shared
+from midalign_demo.errors import InputError
+from midalign_demo.generation import Row
+from midalign_demo.line import Asker, Busy, Left
+from midalign_demo.shared import SharedEngine
+from tests.test_engine import content
+
+TASK = "slot-filling"
+WEIGHTS = [{}, {TASK: 1}, {"align": 1}, {TASK: 1, "align": 0.5}, {TASK: 0.25, "align": 2}]
+GRAMMARS = [None, 'start: " " /[a-f]{3,30}/', 'start: "{" /[0-9]+/ "}"']
+PROMPTS = ["Hi", "What time is it in the harbour now?", "Wie spät?", "समय क्या है"]
+
+
+@pytest.fixture
+def many(engine):
+    return SharedEngine(engine)
+
+
+@pytest.fixture
+def batches(engine, monkeypatch):
+    """Sizes in rows of the batches that are computed from here on."""
+    sizes = []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda rows, watcher: (sizes.append(len(rows)), run(rows, watcher))[1])
+    return sizes
+
+
+@pytest.fixture
+def hold(engine):
+    """Keeps the model from everybody while it is entered, so that what is asked has to wait."""
+    return engine.base.lock
+
+
+def wait_until(true) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def asked_while_held(many: SharedEngine, hold, *questions, until=None):
+    """Futures of questions, each (rows, limit) or a function; all are in line before the model is free.
+
+    A first question, which is not among them, keeps the model's thread.
+
+    Args:
+        until: what the model is kept for as well.
+    """
+    pool = ThreadPoolExecutor(len(questions) + 1)
+    line = many._desk._line
+    with hold:
+        first = pool.submit(many.generate, [Row("first")], max_new_tokens=1)
+        wait_until(lambda: line._under_way == 1)
+        futures = []
+        for number, ask in enumerate(questions, start=1):
+            futures.append(pool.submit(ask) if callable(ask) else
+                           pool.submit(many.generate, ask[0], max_new_tokens=ask[1]))  # fmt: skip
+            wait_until(lambda number=number: len(line._waiting) == number)
+        wait_until(until or (lambda: True))
+    first.result(60)
+    pool.shutdown(wait=False)
+    return futures
+
+
+def test_questions_that_wait_are_answered_in_one_batch_each_as_if_it_were_alone(many, engine, batches, hold):
+    """Rows of eight people, under adapters, grammars and limits of their own."""
+    rows = [
+        Row(prompt, weights, GRAMMARS[number % 3])
+        for number, (prompt, weights) in enumerate(itertools.product(PROMPTS, WEIGHTS))
+    ]
+    questions = [(rows[start : start + 3], 5 + 4 * start) for start in range(0, len(rows), 3)]
+    alone = [content(engine.generate(its, max_new_tokens=limit)) for its, limit in questions]
+    batches.clear()
+    futures = asked_while_held(many, hold, *questions)
+    assert [content(future.result(60)) for future in futures] == alone
+    assert batches == [1, len(rows)]
+
+
+def test_a_batch_is_bounded_and_nobody_is_lost(many, engine, batches, hold, monkeypatch):
+    monkeypatch.setattr(many._desk._line, "_most_rows", 4)
+    questions = [([Row(f"question {number}"), Row("the same", {TASK: 1})], 6) for number in range(7)]
+    alone = [content(engine.generate(its, max_new_tokens=limit)) for its, limit in questions]
+    batches.clear()
+    futures = asked_while_held(many, hold, *questions)
+    assert [content(future.result(60)) for future in futures] == alone
+    assert batches == [1, 4, 4, 4, 2]
+
+
+def test_a_short_answer_is_there_before_the_long_ones_of_its_batch(many, engine, hold):
+    ended, steps = [], []
+
+    def ask(length: int):
+        def work() -> None:
+            many.generate([Row(PROMPTS[0], {"align": 1}, f"start: /[a-z]{{{length}}}/")], max_new_tokens=length)
+            ended.append((length, len(steps)))
+
+        return work
+
+    hook = engine.base.model.register_forward_pre_hook(lambda module, given: steps.append(1))
+    for future in asked_while_held(many, hold, ask(400), ask(1)):
+        future.result(60)
+    hook.remove()
+    assert [length for length, _ in ended] == [1, 400]
+    assert ended[0][1] < 200 < 400 < ended[1][1]
+
+
+def test_a_stream_grows_to_what_generate_gives(many, engine):
+    rows = [Row(PROMPTS[0]), Row(PROMPTS[1], {TASK: 1})]
+    *growing, last = many.stream(rows, max_new_tokens=12)
+    assert content(last) == content(engine.generate(rows, max_new_tokens=12))
+    counts = [answers[0].new_tokens for answers in growing]
+    assert counts == sorted(counts)
+
+
+def test_an_error_in_a_batch_is_that_of_one_question_alone(many, engine, batches, hold, monkeypatch):
+    questions = [([Row(PROMPTS[number], {TASK: 1})], 6) for number in range(3)]
+    alone = [content(engine.generate(its, max_new_tokens=limit)) for its, limit in questions]
+    run = engine._generation.run
+
+    def fails(rows, watcher):
+        if any(ready.row.prompt == "break" for ready in rows):
+            raise RuntimeError("out of memory")
+        run(rows, watcher)
+
+    monkeypatch.setattr(engine._generation, "run", fails)
+    batches.clear()
+    futures = asked_while_held(many, hold, *questions[:2], ([Row("break")], 6), questions[2])
+    with pytest.raises(RuntimeError, match="out of memory"):
+        futures.pop(2).result(60)
+    assert [content(future.result(60)) for future in futures] == alone
+    assert batches == [1, 4, 1, 1, 1, 1]
+
+
+def test_an_error_in_the_middle_of_a_step_leaves_nothing_behind(many, engine, hold, monkeypatch):
+    rows = [Row(PROMPTS[0], {TASK: 1}), Row(PROMPTS[1]), Row(PROMPTS[2], {"align": 1}, GRAMMARS[1])]
+    expected = content(engine.generate(rows, max_new_tokens=6))
+    calls = []
+
+    def fail(module, given) -> None:
+        calls.append(1)
+        if len(calls) == 6:
+            raise RuntimeError("out of memory")
+
+    hook = engine.base.model.model.layers[2].register_forward_pre_hook(fail)
+    futures = asked_while_held(many, hold, (rows, 6), (rows, 6))  # both are done again, each by itself
+    assert [content(future.result(60)) for future in futures] == [expected] * 2
+    assert len(calls) > 6
+    hook.remove()
+    assert content(many.generate(rows, max_new_tokens=6)) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (Row("x" * 5000), "the prompt has 5001 tokens"),
+        (Row("a", {"unknown": 1}), "'unknown' is not one of"),
+        (Row("a", {TASK: float("nan")}), "is nan"),
+        (Row("a", {}, "start: nothing such"), "grammar: "),
+    ],
+)
+def test_what_can_not_be_asked_never_gets_into_line(many, row, said):
+    with many.base.lock, pytest.raises(InputError, match=said):
+        many.generate([Row("b"), row])
+    assert many._desk._line.is_empty
+    assert len(many.generate([Row("b")], max_new_tokens=2)) == 1
+
+
+def test_past_the_bound_the_answer_is_busy_and_those_before_are_answered(engine, hold):
+    many = SharedEngine(engine, most=3)
+
+    def has_refused_the_fourth() -> bool:
+        with pytest.raises(Busy, match="^busy: 3 questions"):
+            many.generate([Row("b")])
+        return True
+
+    for future in asked_while_held(many, hold, *[([Row("a")], 2)] * 2, until=has_refused_the_fourth):
+        assert len(future.result(60)) == 1
+    wait_until(lambda: many._desk._line._under_way == 0)
+    assert len(many.generate([Row("b")], max_new_tokens=1)) == 1
+
+
+def test_one_who_waits_is_told_the_place_and_gets_answers_that_are_not_begun(many, hold):
+    told, seen = [], []
+    asker = Asker(tell=told.append)
+
+    def read() -> None:
+        for answers in many.asked_by(asker).stream([Row("a")], max_new_tokens=3):
+            seen.append((asker.place, answers[0].new_tokens))
+
+    futures = asked_while_held(many, hold, ([Row("b")], 1), read)
+    for future in futures:
+        future.result(60)
+    assert told == [2]
+    assert seen[0] == (2, 0)
+    assert seen[-1][0] is None
+    assert asker.place is None
+
+
+def test_one_who_leaves_the_line_is_not_computed(many, batches, hold):
+    asker = Asker()
+
+    def leaves() -> None:
+        asker.left.set()
+        with pytest.raises(Left):
+            many.asked_by(asker).generate([Row("b")] * 5)
+        assert many._desk._line.is_empty
+        many.generate([Row("c")], max_new_tokens=2)
+
+    def has_asked_again() -> bool:
+        return any(one.rows[0].row.prompt == "c" for _, one in many._desk._line._waiting)
+
+    for future in asked_while_held(many, hold, leaves, until=has_asked_again):
+        future.result(60)
+    assert batches == [1, 1]
+
+
+def test_one_who_leaves_in_the_middle_ends_the_computation_and_not_that_of_others(many, engine, hold):
+    other = [Row(PROMPTS[1], {TASK: 1}, GRAMMARS[1])]
+    expected = content(engine.generate(other, max_new_tokens=20))
+    steps = []
+    hook = engine.base.model.register_forward_pre_hook(lambda module, given: steps.append(1))
+
+    def leaves() -> None:
+        stream = many.stream([Row("count", {"align": 1}, "start: /[0-9]{1500}/")], max_new_tokens=1500)
+        next(answers for answers in stream if answers[0].new_tokens)
+        stream.close()
+
+    futures = asked_while_held(many, hold, leaves, (other, 20))
+    futures[0].result(60)
+    assert content(futures[1].result(60)) == expected
+    wait_until(lambda: many._desk._line._under_way == 0)
+    assert len(steps) < 1000
+    hook.remove()
+
+
+def test_embeddings_are_those_of_the_engine_and_let_others_have_their_turn(many, engine, hold, monkeypatch):
+    monkeypatch.setattr(shared, "SENTENCES", 4)
+    sentences = [f"{'word ' * (number % 5 + 1)}{number}" for number in range(11)]
+    expected = engine.embed(sentences, {"align": 1}, layers=[0, 3])
+    told, order = [], []
+    embed = engine.embed
+    monkeypatch.setattr(engine, "embed", lambda *given, **options: (order.append("embed"), embed(*given, **options))[1])
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda rows, watcher: (order.append("answer"), run(rows, watcher))[1])
+
+    def map_them():
+        return many.embed(sentences, {"align": 1}, layers=[0, 3], progress=lambda done, n: told.append((done, n)))
+
+    found, answers = asked_while_held(many, hold, map_them, ([Row("a")], 2))
+    for layer, rows in found.result(60).items():
+        np.testing.assert_allclose(rows, expected[layer], rtol=1e-5, atol=1e-6)
+    assert len(answers.result(60)) == 1
+    assert told == [(4, 11), (8, 11), (11, 11)]
+    assert order == ["answer", "embed", "answer", "embed", "embed"]
+
+
+def test_embedding_errors_are_the_engines_and_the_next_call_is_right(many):
+    with pytest.raises(InputError, match="^sentence 2: '  ' is empty"):
+        many.embed(["a longer one", "  "], {}, layers=[1])
+    with pytest.raises(InputError, match="layer: 99"):
+        many.embed(["a"], {}, layers=[99])
+    assert many.embed(["a"], {}, layers=[1])[1].shape[0] == 1
+    assert many.embed([], {}, layers=[1])[1].shape[0] == 0
+
+
+def test_the_thread_ends_when_there_is_nothing_to_do_and_begins_again(many, monkeypatch):
+    monkeypatch.setattr(shared, "_IDLE", 0.01)
+    for _ in range(3):
+        assert len(many.generate([Row("a")], max_new_tokens=1)) == 1
+        wait_until(lambda: many._desk._thread is None)
+
+
+def test_nothing_of_a_question_is_kept(many, hold):
+    questions = [([Row("a", {TASK: 1})], 3)] * 6
+    for future in asked_while_held(many, hold, *questions):
+        future.result(60)
+    stream = many.stream([Row("b")], max_new_tokens=50)
+    next(stream)
+    stream.close()
+    wait_until(lambda: many._desk._line._under_way == 0)
+    del future
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, shared._Question)] == []
+
+
+def test_crowds_of_all_kinds_each_get_their_own(many, engine):
+    """Those who leave, those who break something and those who wait for their answer, in whatever order they come."""
+    rows = [Row(f"{prompt} {number}", WEIGHTS[number % 5], GRAMMARS[number % 3])
+            for number, prompt in enumerate(PROMPTS * 6)]  # fmt: skip
+    alone = [content(engine.generate([row], max_new_tokens=8)) for row in rows]
+
+    def ask(number: int):
+        if number % 5 == 3:
+            stream = many.stream([rows[number]], max_new_tokens=400)
+            next(stream)
+            stream.close()
+            return None
+        if number % 5 == 4:
+            with pytest.raises(InputError):
+                many.generate([rows[number], Row("a", {"none": 1.0})])
+            return None
+        return content(many.generate([rows[number]], max_new_tokens=8))
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(ask, range(len(rows))))
+    for number, its in enumerate(found):
+        assert its is None or its == alone[number]
+    assert threading.active_count() < 100
