@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+MOST = 64  # questions that are waited for at a time
+
 
 class Busy(Exception):
     """So many wait already that nobody else is let into the line."""

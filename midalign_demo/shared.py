@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from midalign_demo.generation import Answer, Ready, Row, Watcher
-from midalign_demo.line import Asker, Left, Line
+from midalign_demo.line import MOST, Asker, Left, Line
 from midalign_demo.middle import Progress, check_sentences
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
     from midalign_demo.engine import Engine
 
-MOST = 64  # questions that are waited for at a time
 MOST_ROWS = 48  # of one batch
 MOST_TOKENS = 16384  # of one batch, padding included: 600 MB of keys and values for the embedded base in float32
 SENTENCES = 64  # that are embedded before others have their turn

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +10,7 @@ import gradio as gr
 
 from midalign_demo import languages, unseen, variants
 from midalign_demo.errors import InputError
+from midalign_demo.line import Asker, Left
 from midalign_demo.questions import parse_schema, question_of
 from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.tasks.question import MAX_CHARACTERS, Example, Question, check_text
@@ -26,10 +26,6 @@ _REDRAW_SECONDS = 0.25  # drawing the cards at every token would cost the model 
 # Updates of the buttons Compare and Stop, of which one can be pressed.
 BUSY = gr.update(interactive=False), gr.update(interactive=True)
 IDLE = gr.update(interactive=True), gr.update(interactive=False)
-
-
-class _Stopped(Exception):
-    """The visitor pressed Stop before there was an answer."""
 
 
 def asked(
@@ -102,20 +98,20 @@ class Answering:
 
     def __init__(self, host: ModelHost):
         self._host = host
-        self._stops: dict[str, threading.Event] = {}
+        self._askers: dict[str, Asker] = {}  # by session, who asked last
 
     def queue(self, request: gr.Request) -> tuple:
         """Shown at once, since other visitors' questions may come first. Ends what the session asked before."""
         self.stop(request)
-        self._stops.pop(request.session_hash, None)  # to be the newest
-        self._stops[request.session_hash] = threading.Event()
-        while len(self._stops) > _MOST_SESSIONS:
-            del self._stops[next(iter(self._stops))]
+        self._askers.pop(request.session_hash, None)  # to be the newest
+        self._askers[request.session_hash] = Asker(request.session_hash)
+        while len(self._askers) > _MOST_SESSIONS:
+            del self._askers[next(iter(self._askers))]
         return cards.notice(words.of(request)("in_line"), kind="wait"), *BUSY
 
     def full(self, request: gr.Request) -> tuple:
         """Shown when there is no place in line."""
-        self._stops.pop(request.session_hash, None)
+        self._askers.pop(request.session_hash, None)
         return cards.notice(words.of(request)("full"), kind="error"), *IDLE
 
     def answer(
@@ -136,23 +132,26 @@ class Answering:
     ) -> Iterator[tuple]:
         """The cards, again and again while the answers grow, and the buttons."""
         say = words.of(request)
-        stopped = self._stops.setdefault(request.session_hash, threading.Event())
+        asker = self._askers.setdefault(request.session_hash, Asker(request.session_hash))
         try:
-            if stopped.is_set():
-                raise _Stopped
+            if asker.left.is_set():
+                raise Left
             question, guessed = asked(task, text, tag, target, slots or [], schema)
             chosen = variants.check(chosen, self._host.variants(task))
             example = labelled(question, reference, brought)
             for stage in self._host.answering_stages():
-                if stopped.is_set():
-                    raise _Stopped
+                if asker.left.is_set():
+                    raise Left
                 waiting = f"{say('next')} {stage}"
                 yield cards.notice(waiting, kind="wait", seconds=self._host.seconds), *BUSY
             merge = (task_weight, align_weight)
-            for document in self._stream(question, chosen, grammar, merge, stopped):
+            for document in self._stream(question, chosen, grammar, merge, asker):
+                if document is None:
+                    yield cards.notice(say("place", n=asker.place), kind="wait"), *BUSY
+                    continue
                 shown = _drawn(document, question, example, guessed=guessed, say=say)
                 yield shown, *BUSY
-        except _Stopped:
+        except Left:
             yield cards.notice(say("stopped")), *IDLE
         except Exception as error:
             yield problems.notice_of(error, "A question could not be answered", say), *IDLE
@@ -160,8 +159,8 @@ class Answering:
             yield gr.skip(), *IDLE
         finally:
             # A later question's stays, and one that was stopped: an earlier click's question may still be in line.
-            if self._stops.get(request.session_hash) is stopped and not stopped.is_set():
-                del self._stops[request.session_hash]
+            if self._askers.get(request.session_hash) is asker and not asker.left.is_set():
+                del self._askers[request.session_hash]
 
     def _stream(
         self,
@@ -169,36 +168,50 @@ class Answering:
         chosen: list[str],
         grammar: bool,
         merge: tuple[float, float],
-        stopped: threading.Event,
-    ) -> Iterator[dict]:
-        """The documents worth drawing; the last one has `stopped` where the visitor cut it short."""
+        asker: Asker,
+    ) -> Iterator[dict | None]:
+        """The documents worth drawing; the last one has `stopped` where the visitor cut it short.
+
+        None is yielded whenever the place in line is another one.
+
+        Raises:
+            Left: the visitor pressed Stop before there was an answer.
+        """
         from midalign_demo.comparison import stream_compare
 
-        stream = stream_compare(self._host.engine_for(question.task), question, chosen, grammar=grammar, merge=merge)
+        engine = self._host.engine_for(question.task, asker)
+        stream = stream_compare(engine, question, chosen, grammar=grammar, merge=merge)
         document: dict | None = None
         try:
             shown = 0.0
-            for document in stream:
+            for made in stream:
+                if asker.place is not None:
+                    yield None
+                    continue
+                document = made
                 finished = all(output["done"] for output in document["outputs"])
                 if finished or time.monotonic() - shown >= _REDRAW_SECONDS:
                     shown = time.monotonic()
                     yield document
-                if stopped.is_set():
+                if asker.left.is_set():
                     break
+        except Left:
+            if document is None:
+                raise
         finally:
             stream.close()
-        if stopped.is_set() and document is not None:
+        if asker.left.is_set() and document is not None:
             for output in document["outputs"]:
                 output["done"] = True
             yield {**document, "stopped": True}
 
     def stop(self, request: gr.Request) -> None:
         """End what the session computes now, if anything."""
-        event = self._stops.get(request.session_hash)
-        if event is not None:
-            event.set()
+        asker = self._askers.get(request.session_hash)
+        if asker is not None:
+            asker.left.set()
 
-    def compare(
+    async def compare(
         self,
         text: str,
         task: str = slot_filling.NAME,
@@ -215,19 +228,31 @@ class Answering:
 
         Without a language it is guessed; without weights the merge has those tuned for the task.
         """
-        from midalign_demo.comparison import compare
+        from midalign_demo.comparison import stream_compare
 
-        with problems.told_to_the_caller():
+        def work(asker: Asker) -> dict:
             written = None if schema is None else json.dumps(schema)
             question, _ = asked(task, text, language, target, slots, written)
-            engine = self._host.engine_for(task)
+            engine = self._host.engine_for(task, asker)
             chosen = variants or default_variants(self._host, task)
             usual_task, usual_align = engine.merge_weights(task)
             merge = (
                 usual_task if task_weight is None else task_weight,
                 usual_align if align_weight is None else align_weight,
             )
-            return compare(engine, question, chosen, grammar=grammar, merge=merge)
+            stream = stream_compare(engine, question, chosen, grammar=grammar, merge=merge)
+            try:
+                for document in stream:  # noqa: B007
+                    if asker.left.is_set():
+                        raise Left
+            finally:
+                stream.close()
+            for output in document["outputs"]:
+                del output["done"]
+            return document
+
+        with problems.told_to_the_caller():
+            return await self._host.visits.ask(work)
 
 
 def _drawn(document: dict, question: Question, example: Example | None, *, guessed: bool, say: Words) -> str:

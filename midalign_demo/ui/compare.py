@@ -15,7 +15,7 @@ from midalign_demo.ui import answering, cards, examples, links, stored, words
 from midalign_demo.ui.answering import DETECT, Answering
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.labelled import LabelledExamples
-from midalign_demo.ui.queue import MODEL_QUEUE
+from midalign_demo.ui.queue import answer_queue
 from midalign_demo.ui.words import Words, label
 
 _TASKS = [
@@ -30,7 +30,7 @@ _ASKS = {
 }
 _SHOW_ANSWERS = "() => document.querySelector('#command')?.scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 _QUICK = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-_LONG = {"show_progress": "hidden", "api_visibility": "private", **MODEL_QUEUE}
+_LONG = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class CompareTab:
@@ -139,12 +139,12 @@ class CompareTab:
         self._stop.click(self.answering.stop, None, None, **_QUICK)
         link = [*asked, self._chosen, self._grammar, *weights]
         self._copy.click(_copied, [self._copied, *link], self._said, js=links.COPY, **_QUICK)
-        gr.api(self.answering.compare, api_name="compare", **MODEL_QUEUE)
+        gr.api(self.answering.compare, api_name="compare", **answer_queue(self._host))
 
     def ask(self, queued) -> None:
         """Answer what the page holds once the event that put the visitor in line is through."""
         # The last of several quick clicks is the one that counts.
-        latest = {"trigger_mode": "always_last", **_LONG}
+        latest = {"trigger_mode": "always_last", **_LONG, **answer_queue(self._host)}
         answered = queued.then(self.answering.answer, self._inputs, self._outputs, **latest)
         answered.failure(self.answering.full, None, self._outputs, **_QUICK)
 

@@ -20,7 +20,7 @@ from midalign_demo.ui.labelled import LabelledExamples
 from midalign_demo.ui.layers import LayersTab
 from midalign_demo.ui.look import launch_options
 from midalign_demo.ui.map import MapTab
-from midalign_demo.ui.queue import MODEL_QUEUE
+from midalign_demo.ui.queue import PLACES, answer_queue
 from midalign_demo.ui.results import ResultsTab
 from midalign_demo.ui.steps import COMPARE, MAP, Steps
 from midalign_demo.ui.store import EmbeddingStore
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from midalign_demo.served import ServedEngine
 
 _TITLE = "midalign"
-_QUEUE_PLACES = 32
 _METHOD = "*Middle-Layer Representation Alignment* ([Liu & Niehues, ACL 2025](https://arxiv.org/abs/2502.14830))"
 
 
@@ -68,7 +67,7 @@ def build(
             with gr.Tab(label("tab_about"), id="about-method"):
                 AboutTab()
         steps.lead_on(tabs, compare)
-        gr.api(unseen.evaluate_sample, api_name="evaluate_sample", **MODEL_QUEUE)
+        gr.api(unseen.evaluate_sample, api_name="evaluate_sample", **answer_queue(host))
         footer = gr.Markdown(_footer(host, words.ENGLISH), elem_id="about")
 
         ticker = gr.Timer(1.0)
@@ -88,6 +87,7 @@ def build(
         demo.load(None, None, None, js=words.TELL_LANGUAGE, **tick)
         demo.load(compare.restore, None, compare.page, **tick)
         demo.unload(compare.answering.stop)
+        demo.unload(host.visits.leave)
     return demo
 
 
@@ -114,7 +114,7 @@ def launch(
     """
     model = ModelHost(base, sources=sources, served=served, zero=zero_gpu.prepare(), **options)
     model.start()
-    demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=_QUEUE_PLACES)
+    demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=PLACES)
     _, local_url, share_url = demo.launch(
         server_name=host, server_port=port, share=share, show_error=True, quiet=True, prevent_thread_lock=True,
         **launch_options(),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from midalign_demo import embedded, tasks, variants
 from midalign_demo.errors import InputError
+from midalign_demo.line import Asker
 from midalign_demo.tasks import slot_filling
+from midalign_demo.ui.visits import Visits
 from midalign_demo.ui.zero_gpu import ZeroEngine
 
 if TYPE_CHECKING:
-    from midalign_demo.engine import Engine
     from midalign_demo.served import ServedEngine
+    from midalign_demo.shared import SharedEngine
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ class ModelHost:
             `align` are those of `FIRST_TASK`.
         served: what answers in the place of the base, which is then loaded for maps and layers alone.
         zero: on a ZeroGPU Space, see `midalign_demo.ui.zero_gpu`.
+
+    Attributes:
+        visits: the calls of endpoints that are under way.
     """
 
     def __init__(
@@ -47,7 +52,9 @@ class ModelHost:
         self._given = dict(sources or {})
         self._stage = f"Starting {base}"
         self._since = time.monotonic()
-        self._engine: Engine | ZeroEngine | None = None
+        self.visits = Visits()
+        self._engine: SharedEngine | ZeroEngine | None = None
+        self._adding = threading.Lock()
         self._problem: str | None = None
         self._finished = threading.Event()
 
@@ -75,6 +82,7 @@ class ModelHost:
         try:
             embedded.check_ahead(self.base)
             from midalign_demo.engine import open_engine  # imports torch and transformers, which takes seconds
+            from midalign_demo.shared import SharedEngine
 
             engine = open_engine(
                 self.base, FIRST_TASK, sources=self.sources(FIRST_TASK), report=self._report, **self._options
@@ -82,7 +90,7 @@ class ModelHost:
             if self.zero:
                 for task in tasks.MODULES:
                     engine.add_task(task, self.sources(task))
-            self._engine = ZeroEngine(engine) if self.zero else engine
+            self._engine = ZeroEngine(engine) if self.zero else SharedEngine(engine)
         except InputError as error:
             self._problem = str(error)
         except Exception:
@@ -129,7 +137,7 @@ class ModelHost:
             yield from self.loading_stages()
 
     @property
-    def engine(self) -> Engine | ZeroEngine:
+    def engine(self) -> SharedEngine | ZeroEngine:
         """The engine.
 
         Raises:
@@ -141,14 +149,25 @@ class ModelHost:
             raise InputError(f"The model is still loading: {self.stage}")
         return self._engine
 
-    def engine_for(self, task: str) -> Engine | ZeroEngine | ServedEngine:
-        """What answers: the engine with a task's adapters, waited for, or the server.
+    def engine_of(self, asker: Asker | None) -> SharedEngine | ZeroEngine:
+        """The engine as somebody asks it who may leave, waited for.
+
+        Raises:
+            InputError: as `engine`.
+        """
+        self.wait()
+        engine = self.engine
+        return engine if asker is None or isinstance(engine, ZeroEngine) else engine.asked_by(asker)
+
+    def engine_for(self, task: str, asker: Asker | None = None) -> SharedEngine | ZeroEngine | ServedEngine:
+        """What answers somebody: the engine with a task's adapters, waited for, or the server.
 
         Raises:
             InputError: as `engine`; or an adapter that does not fit the base.
         """
         if self.served is not None:
             return self.served
-        self.wait()
-        self.engine.add_task(task, self.sources(task))
-        return self.engine
+        engine = self.engine_of(asker)
+        with self._adding:  # once
+            engine.add_task(task, self.sources(task))
+        return engine

@@ -8,6 +8,7 @@ from functools import cache
 
 from midalign_demo import unseen
 from midalign_demo.errors import InputError
+from midalign_demo.line import Asker
 from midalign_demo.tasks.question import Example
 from midalign_demo.ui import problems
 from midalign_demo.ui.host import ModelHost
@@ -37,17 +38,21 @@ class LabelledExamples:
         found = self.of(task)
         return random.choice([one for one in found if one.question.text != other_than.strip()] or found)
 
-    def evaluate_sample(
+    async def evaluate_sample(
         self, task: str = "slot-filling", language: str = "", n: int = 8, variants: list[str] | None = None
     ) -> dict:
         """Score variants on labelled examples that no shipped adapter was trained on; always the same ones.
 
         Without a language they are in many; without variants all that there are answer.
         """
-        with problems.told_to_the_caller():
+
+        def work(asker: Asker) -> dict:
             if not isinstance(n, int) or isinstance(n, bool):
                 raise InputError(f"n: {n!r} is not a number from 1 to {unseen.MOST}")
             examples = unseen.sample(self.of(task), language or None, n)
-            engine = self._host.engine_for(task)
+            engine = self._host.engine_for(task, asker)
             chosen = variants or engine.variants(task)
             return unseen.evaluate_sample(engine, examples, chosen)
+
+        with problems.told_to_the_caller():
+            return await self._host.visits.ask(work)

@@ -8,6 +8,7 @@ from html import escape
 import gradio as gr
 
 from midalign_demo import languages
+from midalign_demo.line import Asker
 from midalign_demo.retrieval import SCORES, by_language, retrieval_table
 from midalign_demo.ui import corpora, problems, progress, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
@@ -78,7 +79,7 @@ class LayersTab:
             corpus = corpora.corpus_of(tags, file=file)
             for stage in self._host.loading_stages():
                 tell(0, stage)
-            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, tell, say)
+            tables = self._tables(corpus, corpora.DEFAULT_VARIANTS, score, Asker(request.session_hash), tell, say)
             from midalign_demo.figures import layer_curve
 
             measured = {"languages": list(corpus), "tables": tables}
@@ -102,11 +103,12 @@ class LayersTab:
         corpus: dict[str, list[str]],
         variants: Sequence[str],
         score: str,
+        asker: Asker,
         tell: Tell | None = None,
         say: Words = words.ENGLISH,
     ) -> dict[str, dict[int, dict]]:
         """For each variant and layer a table of `retrieval_table`."""
-        engine = self._host.engine
+        engine = self._host.engine_of(asker)
         tables = {}
         offered = [name for name in variants if name in engine.variants(FIRST_TASK)]
         weights = [engine.adapters_of(name, FIRST_TASK) for name in offered]
@@ -117,25 +119,29 @@ class LayersTab:
             }
         return tables
 
-    def layer_curve(
+    async def layer_curve(
         self, languages: list[str] | None = None, variants: list[str] | None = None, score: str = "cosine"
     ) -> dict:
         """Retrieval accuracy of midalign's own sentences by layer, in the form of `midalign retrieval --json`."""
-        with problems.told_to_the_caller():
-            self._host.wait()
+
+        def work(asker: Asker) -> dict:
+            engine = self._host.engine_of(asker)
             chosen = variants or list(corpora.DEFAULT_VARIANTS)
-            in_force = {name: self._host.engine.adapters_of(name, FIRST_TASK) for name in chosen}
+            in_force = {name: engine.adapters_of(name, FIRST_TASK) for name in chosen}
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES))
-            tables = self._tables(corpus, chosen, score)
-        return {
-            "n": len(next(iter(corpus.values()))),
-            "languages": list(corpus),
-            "adapters": in_force,
-            "variants": {
-                variant: {"layers": {str(layer): table for layer, table in by_layer.items()}}
-                for variant, by_layer in tables.items()
-            },
-        }
+            tables = self._tables(corpus, chosen, score, asker)
+            return {
+                "n": len(next(iter(corpus.values()))),
+                "languages": list(corpus),
+                "adapters": in_force,
+                "variants": {
+                    variant: {"layers": {str(layer): table for layer, table in by_layer.items()}}
+                    for variant, by_layer in tables.items()
+                },
+            }
+
+        with problems.told_to_the_caller():
+            return await self._host.visits.ask(work)
 
 
 def _show_layer(measured: Mapping | None, layer: int, order: str, request: gr.Request) -> list:

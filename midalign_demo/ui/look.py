@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from midalign_demo import pages
 from midalign_demo.ui import corpora, words
+from midalign_demo.ui.queue import THREADS
 
 # Ink on paper by day, lamp light at night; one deep green for what can be done.
 _STONE = Color(
@@ -100,9 +101,10 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict:
-    """What `launch` has to be given for the page to look and speak as it should, and to take no larger files."""
+    """What `launch` has to be given for the page to look and speak as it should, serve many and take no larger files."""
     speaking = {"i18n": words.i18n(), "app_kwargs": {"middleware": [Middleware(words.LanguageOfRequest)]}}
-    return {"theme": theme(), "css": css(), "max_file_size": corpora.MOST_BYTES, **speaking}
+    bounds = {"max_file_size": corpora.MOST_BYTES, "max_threads": THREADS}
+    return {"theme": theme(), "css": css(), **bounds, **speaking}
 
 
 def css() -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from midalign_demo import embedded, maps, pages, stored_map, variants
 from midalign_demo.errors import InputError
+from midalign_demo.line import Asker
 from midalign_demo.projection import METHODS
 from midalign_demo.ui import corpora, problems, progress, words
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
@@ -116,8 +117,9 @@ class MapTab:
             base = self._host.engine.base
             chosen = int(layer) or base.middle_layer
             shown = self._map(
-                corpus, show, method=method, dims=int(dims), layer=chosen, added=added, tell=tell, say=say, ahead=True
-            )
+                corpus, show, asker=Asker(request.session_hash), method=method, dims=int(dims), layer=chosen,
+                added=added, tell=tell, say=say, ahead=True,
+            )  # fmt: skip
             its = {"minimum": 1, "maximum": base.num_layers, "visible": show != "layers"}
             if not layer:  # else it may have been moved again by now
                 its["value"] = chosen
@@ -134,6 +136,7 @@ class MapTab:
         corpus: dict[str, list[str]],
         show: str,
         *,
+        asker: Asker,
         method: str,
         dims: int,
         layer: int | None,
@@ -145,7 +148,7 @@ class MapTab:
         ahead: bool = False,
     ) -> maps.EmbeddingMap:
         """A map; with `ahead` the layers above it are computed from then on."""
-        engine = self._host.engine
+        engine = self._host.engine_of(asker)
         offered = [name for name in asked if name in engine.variants(FIRST_TASK)]
         views = maps.views_for(show, engine, offered, FIRST_TASK, layer)
         count = len(views) * (sum(map(len, corpus.values())) + len(added))
@@ -165,10 +168,10 @@ class MapTab:
             tell(0.99, say("draw_laying_out", n=len(rows[0]), method=method.upper()))
         shown = maps.lay_out(corpus, views, rows, method=method, dims=dims, centre=centre, added=added)
         if ahead and not self._host.zero:  # there the GPU's time is the visitor's
-            self._store.look_ahead(engine, texts, list(weights.values()))
+            self._store.look_ahead(self._host.engine, texts, list(weights.values()))
         return shown
 
-    def embedding_map(
+    async def embedding_map(
         self,
         languages: list[str] | None = None,
         variants: list[str] | None = None,
@@ -184,16 +187,21 @@ class MapTab:
 
         `sentences` are more to show, one a line, such as `de: Guten Morgen`.
         """
-        with problems.told_to_the_caller():
+
+        def work(asker: Asker) -> dict:
             corpus = corpora.corpus_of(languages or list(corpora.DEFAULT_LANGUAGES), topic)
             added = corpora.typed_sentences(sentences)
-            self._host.wait()
+            engine = self._host.engine_of(asker)
             chosen = variants or list(corpora.DEFAULT_VARIANTS)
             for name in chosen:
-                self._host.engine.adapters_of(name, FIRST_TASK)
+                engine.adapters_of(name, FIRST_TASK)
             return self._map(
-                corpus, show, method=method, dims=dims, layer=layer, asked=chosen, centre=centre, added=added
+                corpus, show, asker=asker, method=method, dims=dims, layer=layer, asked=chosen, centre=centre,
+                added=added,
             ).to_dict()  # fmt: skip
+
+        with problems.told_to_the_caller():
+            return await self._host.visits.ask(work)
 
 
 def _stored_map(say: Words) -> str:

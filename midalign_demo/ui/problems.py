@@ -11,6 +11,7 @@ import gradio as gr
 from midalign_demo.characters import cleaned
 from midalign_demo.errors import InputError
 from midalign_demo.labels import shortened
+from midalign_demo.line import Busy, Left
 from midalign_demo.ui import cards, words
 from midalign_demo.ui.words import Words
 
@@ -28,19 +29,23 @@ def notice_of(error: Exception, failed: str, say: Words = words.ENGLISH) -> str:
     """
     if isinstance(error, InputError):
         return cards.notice(shortened(cleaned(str(error)), _LONGEST), kind="error")
+    if isinstance(error, Busy):
+        return cards.notice(say("full"), kind="error")
     logger.error(failed, exc_info=error)
     return cards.notice(say("failed"), kind="error")
 
 
 @contextmanager
 def told_to_the_caller() -> Iterator[None]:
-    """Around an endpoint's work: an `InputError`'s message reaches the caller, and no traceback the log.
+    """Around an endpoint's work: what was wrong, or that the app is busy, reaches the caller; no traceback the log.
 
     Whatever else it was, the log has it, and the caller nothing of our insides.
     """
     try:
         yield
-    except InputError as error:
+    except Left as error:  # who hears of it has ended the session, but not the call
+        raise gr.Error("left: the session has ended", print_exception=False) from error
+    except (InputError, Busy) as error:
         raise gr.Error(shortened(cleaned(str(error)), _LONGEST), print_exception=False) from error
     except gr.Error:
         raise
