@@ -87,7 +87,6 @@ def build(
         demo.load(None, None, None, js=words.TELL_LANGUAGE, **tick)
         demo.load(compare.restore, None, compare.page, **tick)
         demo.unload(compare.answering.stop)
-        demo.unload(host.visits.leave)
     return demo
 
 

@@ -43,8 +43,8 @@ def told_to_the_caller() -> Iterator[None]:
     """
     try:
         yield
-    except Left as error:  # who hears of it has ended the session, but not the call
-        raise gr.Error("left: the session has ended", print_exception=False) from error
+    except Left as error:  # nobody is there to hear of it
+        raise gr.Error("left: whoever asked is gone", print_exception=False) from error
     except (InputError, Busy) as error:
         raise gr.Error(shortened(cleaned(str(error)), _LONGEST), print_exception=False) from error
     except gr.Error:
