@@ -289,7 +289,7 @@ def test_nothing_of_a_question_is_kept(many, hold):
     wait_until(lambda: many._desk._line._under_way == 0)
     del future
     gc.collect()
-    assert [one for one in gc.get_objects() if isinstance(one, shared._Question)] == []
+    assert [one for one in gc.get_objects() if type(one) is shared._Question] == []
 
 
 def test_crowds_of_all_kinds_each_get_their_own(many, engine):

@@ -101,7 +101,7 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict:
-    """What `launch` has to be given for the page to look and speak as it should, serve many and take no larger files."""
+    """What `launch` has to be given for the page to look and speak as it should, and for its bounds to hold."""
     speaking = {"i18n": words.i18n(), "app_kwargs": {"middleware": [Middleware(words.LanguageOfRequest)]}}
     bounds = {"max_file_size": corpora.MOST_BYTES, "max_threads": THREADS}
     return {"theme": theme(), "css": css(), **bounds, **speaking}

@@ -46,7 +46,7 @@ class Visits:
         )
         try:
             while not (await asyncio.wait({done}, timeout=_LOOK))[0]:
-                if event is not None and not event.alive:
+                if not getattr(event, "alive", True):
                     asker.left.set()
             return done.result()
         finally:
@@ -58,7 +58,7 @@ def _event() -> Any:
     """Gradio's event behind the call that is being answered: no longer `alive` once its connection is closed.
 
     The end of a session, which Gradio has an event for, says less: clients give up its heartbeat, and not the answer,
-    when a busy machine lets it come late. None outside Gradio's queue.
+    when a busy machine lets it come late. None outside Gradio's queue, or if it keeps them elsewhere.
     """
-    blocks, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    return None if blocks is None or event is None else blocks._queue.event_ids_to_events.get(event)
+    queue = getattr(LocalContext.blocks.get(None), "_queue", None)
+    return getattr(queue, "event_ids_to_events", {}).get(LocalContext.event_id.get(None))
