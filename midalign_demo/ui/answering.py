@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import gradio as gr
 
 from midalign_demo import languages, unseen, variants
+from midalign_demo.characters import cleaned, is_blank
 from midalign_demo.errors import InputError
 from midalign_demo.line import Asker, Left
 from midalign_demo.questions import parse_schema, question_of
@@ -84,7 +85,8 @@ def labelled(question: Question, reference: str, brought: Example | None) -> Exa
         reference = reference.strip()
         if len(reference) > MAX_CHARACTERS:
             raise InputError(f"reference: it has {len(reference)} characters, at most {MAX_CHARACTERS} are allowed")
-        return Example(question, reference) if reference else None
+        reference = cleaned(reference).strip()
+        return None if is_blank(reference) else Example(question, reference)
     if brought is None or (brought.question.task, brought.question.text) != (question.task, question.text):
         return None
     if isinstance(question, slot_filling.Question):

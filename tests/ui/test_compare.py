@@ -51,6 +51,8 @@ def test_a_reference_is_scored_against_and_may_be_left_out():
     question = question_of("translation", "Guten Tag", language="de", target="en")
     assert answering.labelled(question, "  ", None) is None
     assert answering.labelled(question, " Good day ", None).gold == "Good day"
+    assert answering.labelled(question, "\u200b\x00", None) is None
+    assert answering.labelled(question, "Good \ud800 day\x07", None).gold == "Good \ufffd day"
     with pytest.raises(InputError, match="reference: it has 100000 characters"):
         answering.labelled(question, "x" * 100_000, None)
 
