@@ -233,12 +233,12 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
 def bfloat16_is_faster(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this CPU is known to multiply matrices faster in bfloat16 than in float32.
 
-    Read off the flags that Linux lists: `amx_bf16` (x86) and `bf16` (Arm). `avx512_bf16` alone does not count: with
-    it bfloat16 was measured at half the speed of float32. The answer must not depend on how busy the machine is,
-    since it decides the numbers that come out; so nothing is timed. Where there is no such list: False.
+    Read off what Linux lists: `amx_bf16` (x86), `bf16` (Arm), and AMD's `avx512_bf16`, whose processors were measured at
+    twice the speed of float32; Intel's without AMX were measured at half of it. The answer must not depend on how busy
+    the machine is, since it decides the numbers that come out; so nothing is timed. Where there is no such list: False.
     """
     try:
-        flags = set(cpuinfo.read_text(encoding="utf-8").split())
+        words = set(cpuinfo.read_text(encoding="utf-8").split())
     except OSError:
         return False
-    return not flags.isdisjoint({"amx_bf16", "bf16"})
+    return not words.isdisjoint({"amx_bf16", "bf16"}) or words.issuperset({"AuthenticAMD", "avx512_bf16"})

@@ -46,17 +46,19 @@ def test_dtype_is_the_one_asked_for(base_folder):
 
 
 @pytest.mark.parametrize(
-    ("flags", "faster"),
+    ("vendor", "flags", "faster"),
     [
-        ("fpu avx512_bf16 amx_bf16 amx_tile", True),
-        ("fpu avx512_bf16", False),
-        ("fp asimd bf16 i8mm", True),
-        ("", False),
+        ("GenuineIntel", "fpu avx512_bf16 amx_bf16 amx_tile", True),
+        ("GenuineIntel", "fpu avx512_bf16", False),
+        ("AuthenticAMD", "fpu avx512_bf16", True),
+        ("AuthenticAMD", "fpu avx512f", False),
+        ("ARM", "fp asimd bf16 i8mm", True),
+        ("", "", False),
     ],
 )
-def test_bfloat16_is_chosen_by_the_flags_of_the_cpu(tmp_path, flags, faster):
+def test_bfloat16_is_chosen_by_maker_and_flags_of_the_cpu(tmp_path, vendor, flags, faster):
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
+    cpuinfo.write_text(f"processor : 0\nvendor_id : {vendor}\nflags : {flags}\n")
     assert bases.bfloat16_is_faster(cpuinfo) is faster
     assert bases.bfloat16_is_faster(tmp_path / "absent") is False
 
