@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from benchmarks.harness import Benchmark, Sides
+from benchmarks.plain import plain_model
 from midalign_demo import adapters, bases, variants
 from midalign_demo.adapters import AdapterSet
 from midalign_demo.tasks import slot_filling
@@ -36,7 +36,7 @@ class _Variants:
         used = {name for variant in names for name in self._weights[variant]}
         for name in sorted(used):
             self._set.load(name, name)
-        self._peft = self._with_peft(copy.deepcopy(self.base.model), sorted(used), weight)
+        self._peft = self._with_peft(plain_model(self.base), sorted(used), weight)
 
     def _with_peft(self, model: PreTrainedModel, used: Sequence[str], weight: float) -> PeftModel:
         # PEFT's names of adapters are parts of module paths and hold no hyphens here.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from benchmarks.harness import Benchmark, Sides
+from benchmarks.plain import plain_model
 from midalign_demo import adapters, variants
 from midalign_demo.comparison import answer_limit, row_of
 from midalign_demo.engine import Engine, open_engine
@@ -35,8 +35,7 @@ class _Plain:
 
     def __init__(self, engine: Engine):
         self.base = engine.base
-        model: PreTrainedModel = copy.deepcopy(engine.base.model)
-        self.model = PeftModel.from_pretrained(model, str(adapters.locate(TASK)), adapter_name="task")
+        self.model = PeftModel.from_pretrained(plain_model(self.base), str(adapters.locate(TASK)), adapter_name="task")
         self.model.load_adapter(str(adapters.locate("align")), adapter_name="align")
         self.model.load_adapter(str(adapters.locate(f"{TASK}-joint")), adapter_name="joint")
         weights = [1.0, variants.MERGE_WEIGHTS[TASK]]
@@ -80,12 +79,13 @@ def _prefix() -> Sides:
     """Questions one after the other, as they come from a visitor, to the base with its answered examples."""
     engine = open_engine("gemma3-270m", TASK, variants=["base"])
     rows = [row_of(engine, question, "base") for question in _questions(2)]
+    model = plain_model(engine.base)
 
     def ours() -> list[str]:
         return [engine.generate([row], max_new_tokens=ANSWER)[0].text for row in rows]
 
     def plain() -> list[str]:
-        return [_whole(engine, row) for row in rows]
+        return [_whole(engine, model, row) for row in rows]
 
     def same(one: list[str], other: list[str]) -> None:
         _same_answers({"base": one}, {"base": other})
@@ -93,12 +93,12 @@ def _prefix() -> Sides:
     return Sides(ours, plain, same)
 
 
-def _whole(engine: Engine, row: Row) -> str:
+def _whole(engine: Engine, model: PreTrainedModel, row: Row) -> str:
     """An answer for which the whole prompt is computed; it ends where ours does."""
     tokenizer = engine.base.tokenizer
     ids = torch.tensor([engine.base.encode_prompt(row.prompt)])
     with torch.inference_mode():
-        made = engine.base.model.generate(
+        made = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=ANSWER,
             stop_strings=["\n"], tokenizer=tokenizer,
         )  # fmt: skip
