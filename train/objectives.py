@@ -13,10 +13,13 @@ from torch.nn import functional
 
 from midalign_demo.bases import Base, text_config
 from midalign_demo.middle import batches_by_length, hidden_states, mean_pool, pad
+from train import processes
 
 # Tokens, padding included, of one forward. The rows of a batch go through in groups of similar length, so that a
 # long one does not pad the others; the loss still spans the whole batch.
 FORWARD_TOKENS = 1024
+# Answer tokens whose scores over the vocabulary are held at a time.
+SCORED_TOKENS = 32
 
 
 def contrastive_loss(
@@ -185,7 +188,8 @@ def answer_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list
     """Cross-entropy of the answers' tokens given their prompts, summed up.
 
     Divided by the number of these tokens it is the causal LM's own loss with every prompt token masked, but logits are
-    computed at answer tokens only: over a vocabulary of 262,144 words they would otherwise cost more than the decoder.
+    computed at answer tokens only, a few at a time: over a vocabulary of 262,144 words they would otherwise cost more
+    than the decoder, and need more memory.
 
     Args:
         prompts: token ids of each prompt, BOS included.
@@ -204,8 +208,42 @@ def answer_loss(base: Base, prompts: Sequence[list[int]], answers: Sequence[list
         for at, row in enumerate(group):  # the state at each token predicts the next one
             predicts[at, len(prompts[row]) - 1 : len(rows[row]) - 1] = True
         targets = torch.tensor([token for row in group for token in answers[row]], device=base.device)
-        total = total + functional.cross_entropy(logits(base, states[predicts]).float(), targets, reduction="sum")
+        # A head whose weights are shared out is gathered from all processes at each call: they have to make as many.
+        summed = _ScoredInParts.apply if processes.count() == 1 else _scored
+        total = total + summed(states[predicts], targets, base)
     return total
+
+
+def _scored(states: torch.Tensor, targets: torch.Tensor, base: Base) -> torch.Tensor:
+    """The summed cross-entropy of tokens (n) given states (n, width)."""
+    return functional.cross_entropy(logits(base, states).float(), targets, reduction="sum")
+
+
+class _ScoredInParts(torch.autograd.Function):
+    """As `_scored`, a few tokens at a time.
+
+    The gradient is computed along with the loss, so that no part's scores have to be kept for it. The head gets none.
+    """
+
+    @staticmethod
+    def forward(ctx, states: torch.Tensor, targets: torch.Tensor, base: Base) -> torch.Tensor:
+        total = torch.zeros((), device=states.device)
+        differentiated, gradients = ctx.needs_input_grad[0], []
+        for part, truth in zip(states.split(SCORED_TOKENS), targets.split(SCORED_TOKENS), strict=True):
+            with torch.set_grad_enabled(differentiated):
+                part = part.detach().requires_grad_(differentiated)
+                loss = _scored(part, truth, base)
+            if differentiated:
+                gradients.append(torch.autograd.grad(loss, part)[0])
+            total += loss.detach()
+        if gradients:
+            ctx.save_for_backward(torch.cat(gradients))
+        return total
+
+    @staticmethod
+    def backward(ctx, scale: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (gradients,) = ctx.saved_tensors
+        return gradients * scale, None, None
 
 
 def logits(base: Base, states: torch.Tensor) -> torch.Tensor:

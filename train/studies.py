@@ -216,7 +216,6 @@ STUDIES: dict[str, Study] = {
             _merged("slot-filling"),
             _longer("slot-filling-3", "slot-filling", "--steps", "80", "--dev-every", "40"),
             _joint("slot-filling-joint", "slot-filling"),
-            _joint("slot-filling-joint", "slot-filling", "joint, tokens not contrasted", "--token-contrast", "0"),
             # As many task steps as joint has, and a sixth of the parallel text.
             _joint("slot-filling-joint", "slot-filling", LITTLE, "--every", "4", "--steps", "100",
                    "--lines", "16", "--views", "2", "--dev-every", "50"),

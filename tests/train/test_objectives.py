@@ -94,10 +94,13 @@ def assert_same_gradients(found, expected):
 @pytest.mark.parametrize("forward_tokens", [40, 1024])
 def test_answer_loss_is_the_models_own_loss_with_prompts_masked(lora, family, forward_tokens, monkeypatch):
     monkeypatch.setattr(objectives, "FORWARD_TOKENS", forward_tokens)
+    monkeypatch.setattr(objectives, "SCORED_TOKENS", 3)
     base, model = lora(family)
     prompts = [base.encode_prompt(prompt) for prompt in PROMPTS]
     answers = [[*base.encode(answer), 2] for answer in ANSWERS]
     found = answer_loss(base, prompts, answers) / sum(map(len, answers))
+    with torch.no_grad():
+        assert answer_loss(base, prompts, answers) / sum(map(len, answers)) == found
 
     rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
     longest = max(map(len, rows))
