@@ -188,6 +188,13 @@ class AdapterSet:
             self.sources[name] = source
             self.changes += 1
 
+    def unload(self, name: str) -> None:
+        """Let an adapter go that was loaded under a name; rows that still name it are refused."""
+        with self.base.lock:
+            self._rows.remove(name)
+            del self.sources[name]
+            self.changes += 1
+
     @contextlib.contextmanager
     def rows(self, weights: Sequence[Weights]) -> Iterator[None]:
         """Within it, row i of every batch is computed under the sum of the adapters in `weights[i]`, each times its

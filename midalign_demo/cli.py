@@ -44,6 +44,10 @@ def _parser() -> Parser:
         "--test-set", action="append", default=[], metavar="TASK=PATH",
         help="labelled data for `From the test set` and /evaluate_sample, in the place of midalign's own",
     )  # fmt: skip
+    demo.add_argument(
+        "--visitor-adapters", action="store_true",
+        help="let visitors name LoRA adapters of their own, by hub id or by folder on this machine (read SECURITY.md)",
+    )  # fmt: skip
     options.add_model(demo)
     options.add_server(demo)
 
@@ -61,6 +65,8 @@ def _parser() -> Parser:
 def _demo(arguments: argparse.Namespace) -> None:
     from midalign_demo.ui.demo import launch
 
+    if arguments.visitor_adapters and options.has_server(arguments):
+        raise InputError("visitor-adapters: a server answers, which has the adapters that it was started with")
     launch(
         host=arguments.host,
         port=arguments.port,
@@ -69,6 +75,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         sources=options.sources(arguments),
         labelled=_labelled(arguments.test_set),
         served=options.open_server(arguments) if options.has_server(arguments) else None,
+        visitor_adapters=arguments.visitor_adapters,
         dtype=arguments.dtype,
         device=arguments.device,
         announce=lambda url: options.print_json({"url": url}) if arguments.json else print(f"midalign runs at {url}"),

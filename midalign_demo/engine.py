@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ from midalign_demo.variants import (
     shipped_sources,
 )
 
+MOST_BORROWED = 4  # adapters of visitors that are kept
+
 
 class Engine:
     """Answers prompts under several adapters.
@@ -40,6 +43,8 @@ class Engine:
         self._generation = Generation(base, self.adapters)
         self._merge_weights: dict[str, tuple[float, float]] = {}
         self._own: dict[str, list[str]] = {}  # by task, the variants that the user named
+        self._borrowed: OrderedDict[str, None] = OrderedDict()  # the one used last at the end
+        self._borrowing = threading.Lock()
 
     def add_task(self, task: str, sources: Mapping[str, str]) -> None:
         """Load what a task's variants need, as far as it is given and not loaded yet.
@@ -59,6 +64,25 @@ class Engine:
                 self.adapters.load(name, sources[role])
         if "task" in sources and "align" in sources:
             self.set_merge(task, align_weight(task, sources))
+
+    def borrow(self, source: str) -> None:
+        """Load a visitor's adapter: from then on its source is the name of a variant of any task.
+
+        Only the newest few are kept. Who asks a variant that had to make room meanwhile is told that it isn't there.
+
+        Args:
+            source: a folder or a hub id.
+
+        Raises:
+            InputError: no such adapter, or one that does not fit the base.
+        """
+        with self._borrowing:
+            if source not in self._borrowed:
+                self.adapters.load(_borrowed_name(source), source)
+                self._borrowed[source] = None
+            self._borrowed.move_to_end(source)
+            while len(self._borrowed) > MOST_BORROWED:
+                self.adapters.unload(_borrowed_name(self._borrowed.popitem(last=False)[0]))
 
     def set_merge(self, task: str, align_weight: float, task_weight: float = 1.0) -> None:
         """The weights of a task's `merged` variant where a question names none."""
@@ -83,6 +107,8 @@ class Engine:
         Raises:
             InputError: not a variant, or an adapter of it is not loaded.
         """
+        if variant in self._borrowed:
+            return {_borrowed_name(variant): 1.0}
         check([variant], self._own.get(task, ()))
         if variant not in self.variants(task):
             raise InputError(
@@ -169,6 +195,11 @@ class Engine:
         if rows:
             with self.base.lock:
                 self._generation.run(rows, watcher)
+
+
+def _borrowed_name(source: str) -> str:
+    """Apart from the names of tasks and roles, which may be the source's too."""
+    return f"visitor:{source}"
 
 
 def open_engine(

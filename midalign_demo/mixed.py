@@ -43,6 +43,14 @@ class MixedRows:
         self._adapters[name] = {
             path: Factors(pair.down.to(device), pair.up.to(device), pair.scaling) for path, pair in factors.items()
         }
+        self._forget_stacks(name)
+
+    def remove(self, name: str) -> None:
+        """Let an adapter go that was taken in."""
+        del self._adapters[name]
+        self._forget_stacks(name)
+
+    def _forget_stacks(self, name: str) -> None:
         for used in [used for used in self._stacks if name in used]:
             del self._stacks[used]
 

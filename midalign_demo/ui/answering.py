@@ -130,6 +130,7 @@ class Answering:
         align_weight: float,
         reference: str,
         brought: Example | None,
+        own: str,
         request: gr.Request,
     ) -> Iterator[tuple]:
         """The cards, again and again while the answers grow, and the buttons."""
@@ -139,7 +140,9 @@ class Answering:
             if asker.left.is_set():
                 raise Left
             question, guessed = asked(task, text, tag, target, slots or [], schema)
-            chosen = variants.check(chosen, self._host.variants(task))
+            named = [*chosen, own.strip()] if own.strip() else chosen
+            visitors = [name for name in named if self._host.is_visitors(task, name)]
+            chosen = variants.check(named, (*self._host.variants(task), *visitors))
             example = labelled(question, reference, brought)
             for stage in self._host.answering_stages():
                 if asker.left.is_set():
@@ -181,7 +184,7 @@ class Answering:
         """
         from midalign_demo.comparison import stream_compare
 
-        engine = self._host.engine_for(question.task, asker)
+        engine = self._host.engine_for(question.task, asker, asked=chosen)
         stream = stream_compare(engine, question, chosen, grammar=grammar, merge=merge)
         document: dict | None = None
         try:
@@ -235,8 +238,8 @@ class Answering:
         def work(asker: Asker) -> dict:
             written = None if schema is None else json.dumps(schema)
             question, _ = asked(task, text, language, target, slots, written)
-            engine = self._host.engine_for(task, asker)
             chosen = variants or default_variants(self._host, task)
+            engine = self._host.engine_for(task, asker, asked=chosen)
             usual_task, usual_align = engine.merge_weights(task)
             merge = (
                 usual_task if task_weight is None else task_weight,

@@ -28,6 +28,7 @@ _ASKS = {
     translation.NAME: "task_translation_why",
     json_generation.NAME: "task_json_why",
 }
+_LONGEST_SOURCE = 200  # characters of an adapter's hub id or folder
 _SHOW_ANSWERS = "() => document.querySelector('#command')?.scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 _QUICK = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 _LONG = {"show_progress": "hidden", "api_visibility": "private"}
@@ -106,6 +107,10 @@ class CompareTab:
                 self._held(FIRST_TASK), label=label("grammar"), info=label("grammar_why"), elem_id="grammar",
                 visible=self._can_hold(FIRST_TASK),
             )  # fmt: skip
+            self._own = gr.Textbox(
+                label=label("own_adapter"), info=label("own_adapter_why"), placeholder="owner/name", max_lines=1,
+                max_length=_LONGEST_SOURCE, visible=self._host.visitor_adapters, elem_id="own-adapter",
+            )  # fmt: skip
             self._slots = gr.Dropdown(
                 list(slot_filling.DEFAULT_INVENTORY), value=list(slot_filling.DEFAULT_INVENTORY), multiselect=True,
                 allow_custom_value=True, label=label("slots"), info=label("slots_why"), elem_id="slots",
@@ -119,7 +124,7 @@ class CompareTab:
         asked = [self._task, self._text, self._language, self._target]
         weights = [self._task_weight, self._align_weight]
         self._inputs = [*asked, self._chosen, self._slots, self._schema, self._grammar, *weights, self._reference,
-                        self._brought]  # fmt: skip
+                        self._brought, self._own]  # fmt: skip
         self._outputs = [self._result, self._run, self._stop]
         # Everything that depends on the task, in the order of `_page`.
         self.page = [*asked, self._chosen, self._picked, self._slots, self._schema, self._grammar, *weights,

@@ -99,6 +99,7 @@ def launch(
     sources: Mapping[str, str] | None = None,
     labelled: Mapping[str, str] | None = None,
     served: ServedEngine | None = None,
+    visitor_adapters: bool = False,
     announce: Callable[[str], None] = print,
     **options: str,
 ) -> None:
@@ -109,9 +110,11 @@ def launch(
         labelled: as `build` takes it.
         announce: called with the page's address once it can be opened.
         base, sources, options: as `midalign_demo.engine.open_engine` takes them.
-        served: see `ModelHost`.
+        served, visitor_adapters: see `ModelHost`.
     """
-    model = ModelHost(base, sources=sources, served=served, zero=zero_gpu.prepare(), **options)
+    model = ModelHost(
+        base, sources=sources, served=served, zero=zero_gpu.prepare(), visitor_adapters=visitor_adapters, **options
+    )
     model.start()
     demo = build(model, labelled=labelled, map_opened=_once(partial(_warm_up, model))).queue(max_size=PLACES)
     _, local_url, share_url = demo.launch(

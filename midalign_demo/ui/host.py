@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from midalign_demo import embedded, tasks, variants
@@ -34,8 +34,11 @@ class ModelHost:
             `align` are those of `FIRST_TASK`.
         served: what answers in the place of the base, which is then loaded for maps and layers alone.
         zero: on a ZeroGPU Space, see `midalign_demo.ui.zero_gpu`.
+        visitor_adapters: whether visitors may name adapters of their own, folders and hub ids; where the engine runs
+            here and its adapters can be changed.
 
     Attributes:
+        visitor_adapters: as given, where it can be.
         visits: the calls of endpoints that are under way.
     """
 
@@ -46,8 +49,10 @@ class ModelHost:
         sources: Mapping[str, str] | None = None,
         served: ServedEngine | None = None,
         zero: bool = False,
+        visitor_adapters: bool = False,
         **options: str,
     ):
+        self.visitor_adapters = visitor_adapters and served is None and not zero
         self.base, self.served, self.zero, self._options = base, served, zero, options
         self._given = dict(sources or {})
         self._stage = f"Starting {base}"
@@ -70,6 +75,10 @@ class ModelHost:
         given = self.sources(task)
         usual = [name for name in variants.VARIANTS if variants.roles_of([name]) <= given.keys()]
         return [*usual, *variants.own_of(given)]
+
+    def is_visitors(self, task: str, variant: str) -> bool:
+        """Whether a variant is an adapter that a visitor names, and may."""
+        return self.visitor_adapters and variant not in (*variants.VARIANTS, *self.variants(task))
 
     def start(self) -> None:
         """Begin to load; returns at once, but on ZeroGPU, where all has to be loaded before the page is served."""
@@ -159,8 +168,13 @@ class ModelHost:
         engine = self.engine
         return engine if asker is None or isinstance(engine, ZeroEngine) else engine.asked_by(asker)
 
-    def engine_for(self, task: str, asker: Asker | None = None) -> SharedEngine | ZeroEngine | ServedEngine:
+    def engine_for(
+        self, task: str, asker: Asker | None = None, *, asked: Sequence[str] = ()
+    ) -> SharedEngine | ZeroEngine | ServedEngine:
         """What answers somebody: the engine with a task's adapters, waited for, or the server.
+
+        Args:
+            asked: variants that are to answer, adapters of visitors among them where they may name some.
 
         Raises:
             InputError: as `engine`; or an adapter that does not fit the base.
@@ -170,4 +184,7 @@ class ModelHost:
         engine = self.engine_of(asker)
         with self._adding:  # once
             engine.add_task(task, self.sources(task))
+        for variant in asked:
+            if self.is_visitors(task, variant):
+                engine.borrow(variant)
         return engine

@@ -50,7 +50,7 @@ class LabelledExamples:
             if not isinstance(n, int) or isinstance(n, bool):
                 raise InputError(f"n: {n!r} is not a number from 1 to {unseen.MOST}")
             examples = unseen.sample(self.of(task), language or None, n)
-            engine = self._host.engine_for(task, asker)
+            engine = self._host.engine_for(task, asker, asked=variants or ())
             chosen = variants or engine.variants(task)
             return unseen.evaluate_sample(engine, examples, chosen)
 

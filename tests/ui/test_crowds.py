@@ -60,7 +60,7 @@ def page(answering: Answering, who: SimpleNamespace, text: str = "Wake me at sev
     """The page's iterator of (cards, button, button) for a question."""
     asked = {"task": "slot-filling", "text": text, "tag": "en", "target": "en", "chosen": ["task", "merged"],
              "slots": ["datetime"], "schema": "", "grammar": False, "task_weight": 1.0, "align_weight": 1.0,
-             "reference": "", "brought": None, "request": who}  # fmt: skip
+             "reference": "", "brought": None, "own": "", "request": who}  # fmt: skip
     answering.queue(who)
     return answering.answer(**{**asked, **changed})
 
