@@ -76,8 +76,11 @@ def _evaluate() -> Sides:
 
 
 def _prefix() -> Sides:
-    """Questions one after the other, as they come from a visitor, to the base with its answered examples."""
-    engine = open_engine("gemma3-270m", TASK, variants=["base"])
+    """Questions one after the other, as they come from a visitor, to the base with its answered examples.
+
+    In float32: of so few answers one that turns on a rounding of bfloat16 would be too many.
+    """
+    engine = open_engine("gemma3-270m", TASK, variants=["base"], dtype="float32")
     rows = [row_of(engine, question, "base") for question in _questions(2)]
     model = plain_model(engine.base)
 

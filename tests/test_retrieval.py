@@ -30,6 +30,11 @@ def test_cosine_accuracy_of_directions_that_differ():
     assert cosine_accuracy(matrix) == pytest.approx((3 / 3 + 1 / 3) / 2)
 
 
+def test_of_equal_scores_the_first_counts_in_both_directions():
+    # By row: 0 finds column 0 (tie), 1 finds column 0. By column: 0 finds row 1, 1 finds row 0 before row 1.
+    assert cosine_accuracy(np.array([[0.5, 0.5], [0.7, 0.5]])) == pytest.approx((1 / 2 + 0 / 2) / 2)
+
+
 def test_mexa_needs_the_pair_to_be_above_its_row_and_its_column():
     # Pair 0: 0.6 < 0.7 in its row. Pair 1: 0.5 < 0.7 in its column. Pair 2: 0.9 above 0.3, 0.1, 0.1, 0.4.
     assert mexa_accuracy(CONFUSED) == pytest.approx(1 / 3)

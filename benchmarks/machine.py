@@ -1,0 +1,63 @@
+"""What this machine can do at most: `python -m benchmarks.machine [--json]`.
+
+Memory read by one pass over 600 MB, and linear layers of the embedded base's size (640 to 2,048), whose 120 different
+weights don't fit into any cache together: few rows are limited by reading those, many by multiplying.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch.nn import functional
+
+TURNS = 5
+ROWS = (1, 5, 32, 512, 1024)
+_WIDTHS = (640, 2048)
+_WEIGHTS = 120
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """The median over some turns, after one that does not count."""
+    work()
+    found = []
+    for _ in range(TURNS):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return median(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    args = parser.parse_args()
+    numbers = torch.randn(150_000_000)
+    document: dict = {"read_gigabytes_per_second": round(numbers.numel() * 4 / seconds_of(numbers.sum) / 1e9, 1)}
+    for dtype in (torch.float32, torch.bfloat16):
+        weights = [torch.randn(*reversed(_WIDTHS), dtype=dtype) for _ in range(_WEIGHTS)]
+        name = str(dtype).removeprefix("torch.")
+        document[name] = {}
+        for rows in ROWS:
+            states = torch.randn(rows, _WIDTHS[0], dtype=dtype)
+            seconds = seconds_of(lambda states=states, of=weights: [functional.linear(states, one) for one in of])
+            read = sum(one.numel() * one.element_size() for one in weights) / seconds / 1e9
+            done = 2 * rows * sum(one.numel() for one in weights) / seconds / 1e9
+            document[name][rows] = {"weights_gigabytes_per_second": round(read, 1), "gigaflops": round(done)}
+    if args.json:
+        print(json.dumps(document))
+        return
+    print(f"memory is read at {document['read_gigabytes_per_second']} GB/s")
+    for name in ("float32", "bfloat16"):
+        for rows, of in document[name].items():
+            print(
+                f"{name}, {rows} rows: {of['gigaflops']} Gflop/s, weights at {of['weights_gigabytes_per_second']} GB/s"
+            )
+
+
+if __name__ == "__main__":
+    main()
