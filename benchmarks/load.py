@@ -3,8 +3,8 @@
 A number of questions of all three tasks are asked by one client, one after the other; then, again and again in another
 order, by many. Every answer has to be the one that was given alone. Exit status 1 if one is not, if one is lost, or if
 sixteen clients together get fewer than three times the answers in a minute that one gets. In bfloat16 (`--dtype
-bfloat16`) roundings differ with the rows of a batch, and some answers turn on them: those count as wrong here. Needs the
-extras `embedded` and `test`.
+bfloat16`) roundings differ with the rows of a batch, and some answers turn on them: those count as wrong here. Needs
+the extras `embedded` and `test`.
 """
 
 from __future__ import annotations
