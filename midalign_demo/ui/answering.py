@@ -130,17 +130,22 @@ class Answering:
         align_weight: float,
         reference: str,
         brought: Example | None,
-        own: str,
+        own: str | None,
         request: gr.Request,
     ) -> Iterator[tuple]:
-        """The cards, again and again while the answers grow, and the buttons."""
+        """The cards, again and again while the answers grow, and the buttons.
+
+        Args:
+            own: source of the visitor's adapter; none of a page that has never shown the box for it.
+        """
         say = words.of(request)
         asker = self._askers.setdefault(request.session_hash, Asker(request.session_hash))
         try:
             if asker.left.is_set():
                 raise Left
             question, guessed = asked(task, text, tag, target, slots or [], schema)
-            named = [*chosen, own.strip()] if own.strip() else chosen
+            source = (own or "").strip()
+            named = [*chosen, source] if source else chosen
             visitors = [name for name in named if self._host.is_visitors(task, name)]
             chosen = variants.check(named, (*self._host.variants(task), *visitors))
             example = labelled(question, reference, brought)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import gradio as gr
@@ -60,7 +61,7 @@ def page(answering: Answering, who: SimpleNamespace, text: str = "Wake me at sev
     """The page's iterator of (cards, button, button) for a question."""
     asked = {"task": "slot-filling", "text": text, "tag": "en", "target": "en", "chosen": ["task", "merged"],
              "slots": ["datetime"], "schema": "", "grammar": False, "task_weight": 1.0, "align_weight": 1.0,
-             "reference": "", "brought": None, "own": "", "request": who}  # fmt: skip
+             "reference": "", "brought": None, "own": None, "request": who}  # fmt: skip
     answering.queue(who)
     return answering.answer(**{**asked, **changed})
 
@@ -213,7 +214,8 @@ def test_whoever_closes_the_connection_has_left(monkeypatch):
         with pytest.raises(Left):
             await call
 
-    asyncio.run(calls())
+    with ThreadPoolExecutor(1) as pool:  # where no browser of other tests runs a loop
+        pool.submit(asyncio.run, calls()).result(120)
 
 
 def test_a_call_knows_its_connection(host, url, monkeypatch):

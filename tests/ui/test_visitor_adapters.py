@@ -61,6 +61,20 @@ def test_an_adapter_that_is_let_in_answers_as_a_variant(opened, adapter_folders)
     assert [field["visible"] for field in own_fields(client)] == [True]
 
 
+@pytest.mark.browser
+def test_the_page_has_a_box_for_one(opened, adapter_folders, browser):
+    host, client = opened(True)
+    page = browser.new_page()
+    page.goto(client.src)
+    page.get_by_text("Options").click()
+    page.locator("#own-adapter textarea, #own-adapter input").fill(f" {adapter_folders['align']} ")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.get_by_text("answers are complete").wait_for(timeout=60_000)
+    assert f"visitor:{adapter_folders['align']}" in host.engine.adapters.names
+    assert page.locator(".card").count() == 3  # base, task and the visitor's
+    page.close()
+
+
 def test_only_the_newest_are_kept(opened, adapter_folders, tmp_path, monkeypatch):
     host, _ = opened(True)
     monkeypatch.setattr(engine, "MOST_BORROWED", 2)
