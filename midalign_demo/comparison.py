@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from midalign_demo.engines import AnsweringEngine
 from midalign_demo.errors import InputError
-from midalign_demo.generation import Answer, Row
+from midalign_demo.generation import Row
 from midalign_demo.tasks.question import Question, check_text
 from midalign_demo.variants import UNTUNED
+from midalign_demo.watcher import Answer
 
 MergeWeights = tuple[float, float]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import llguidance
@@ -59,6 +59,23 @@ class Grammars:
         return matcher
 
 
+class Held:
+    """How far a row's answer has come in its grammar.
+
+    Attributes:
+        matcher: of the grammar.
+        limit: tokens of the answer after which it is brought to an end.
+        tokens: that it has been asked for.
+    """
+
+    def __init__(self, matcher: llguidance.LLMatcher, limit: int):
+        """
+        Args:
+            matcher: at its beginning; stays there.
+        """
+        self.matcher, self.limit, self.tokens = matcher.deep_copy(), limit, 0
+
+
 class GrammarProcessor(LogitsProcessor):
     """Rules out the tokens that a row's grammar does not allow at each step.
 
@@ -67,42 +84,31 @@ class GrammarProcessor(LogitsProcessor):
     """
 
     def __init__(
-        self,
-        grammars: Grammars,
-        matchers: Sequence[llguidance.LLMatcher | None],
-        *,
-        limits: Sequence[int],
-        prompt_length: int,
-        ends: set[int],
+        self, grammars: Grammars, held: Sequence[Held | None], *, ends: set[int], has_ended: Callable[[int], bool]
     ):
         """
         Args:
-            matchers: each row's, at its beginning; None leaves the row free.
-            limits: tokens of each row's answer after which it is brought to an end.
-            prompt_length: tokens before the answers.
+            held: each row's grammar, which moves on with every step; None leaves the row free.
             ends: ids of end marks.
+            has_ended: of a row's place, whether it gets nothing but padding any longer.
         """
-        self._matchers, self._limits = list(matchers), list(limits)
+        self._held, self._has_ended = held, has_ended
         self._closers = grammars.closers
         self._size = len(self._closers['"'])
-        self._prompt_length = prompt_length
         self._ends = np.array(sorted(ends))
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        step = input_ids.shape[1] - self._prompt_length
-        for number, (matcher, limit) in enumerate(zip(self._matchers, self._limits, strict=True)):
-            if matcher is None:
+        for number, row in enumerate(self._held):
+            if row is None or self._has_ended(number):
                 continue
-            if step > 0 and not matcher.is_stopped() and not matcher.consume_token(int(input_ids[number, -1])):
+            matcher = row.matcher
+            if row.tokens and not matcher.is_stopped() and not matcher.consume_token(int(input_ids[number, -1])):
                 raise RuntimeError(f"a token that its grammar does not allow: {matcher.get_error()}")
-            mask = torch.from_numpy(self._allowed(matcher, late=step >= limit)[: scores.shape[1]]).to(scores.device)
+            allowed = self._allowed(matcher, late=row.tokens >= row.limit)
+            row.tokens += 1
+            mask = torch.from_numpy(allowed[: scores.shape[1]]).to(scores.device)
             scores[number].masked_fill_(~mask, float("-inf"))
         return scores
-
-    def keep(self, places: Sequence[int]) -> None:
-        """Go on with some of the rows alone."""
-        self._matchers = [self._matchers[place] for place in places]
-        self._limits = [self._limits[place] for place in places]
 
     def _allowed(self, matcher: llguidance.LLMatcher, *, late: bool) -> np.ndarray:
         """Which tokens may come next: boolean (vocabulary,)."""

@@ -13,7 +13,7 @@ from midalign_demo import bases
 from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
 from midalign_demo.errors import InputError
-from midalign_demo.generation import Answer, Generation, Ready, Row, Watcher
+from midalign_demo.generation import Generation, Ready, Row
 from midalign_demo.middle import Progress, embed
 from midalign_demo.variants import (
     ROLES,
@@ -25,6 +25,7 @@ from midalign_demo.variants import (
     roles_of,
     shipped_sources,
 )
+from midalign_demo.watcher import Answer, Watcher
 
 MOST_BORROWED = 4  # adapters of visitors that are kept
 
@@ -57,13 +58,25 @@ class Engine:
         Raises:
             InputError: an adapter that is not there or does not fit the base.
         """
+        if "task" in sources and "align" in sources:
+            self.set_merge(task, align_weight(task, sources))
         self._own[task] = own_of(sources)
         for role in (*ROLES, *self._own[task]):
             name = adapter_name(role, task)
             if role in sources and name not in self.adapters.names:
                 self.adapters.load(name, sources[role])
-        if "task" in sources and "align" in sources:
-            self.set_merge(task, align_weight(task, sources))
+
+    def has_task(self, task: str, sources: Mapping[str, str]) -> bool:
+        """Whether `add_task` would load nothing."""
+        wanted = {adapter_name(role, task) for role in (*ROLES, *own_of(sources)) if role in sources}
+        return task in self._own and wanted <= set(self.adapters.names)
+
+    def has_borrowed(self, source: str) -> bool:
+        """Whether a visitor's adapter is there; if so, it is the one used last from now on."""
+        with self._borrowing:
+            if source in self._borrowed:
+                self._borrowed.move_to_end(source)
+            return source in self._borrowed
 
     def borrow(self, source: str) -> None:
         """Load a visitor's adapter: from then on its source is the name of a variant of any task.
@@ -150,7 +163,7 @@ class Engine:
         """
         ready = self.ready(rows, max_new_tokens=max_new_tokens)
         watcher = Watcher(self.base, ready)
-        self.run(ready, watcher)
+        self.run(watcher)
         return watcher.answers()
 
     def stream(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> Generator[list[Answer], None, None]:
@@ -161,11 +174,11 @@ class Engine:
         """
         snapshots: queue.SimpleQueue[list[Answer] | BaseException | None] = queue.SimpleQueue()
         ready = self.ready(rows, max_new_tokens=max_new_tokens)
-        watcher = Watcher(self.base, ready, on_step=snapshots.put)
+        watcher = Watcher(self.base, ready, on_step=lambda: snapshots.put(watcher.answers()))
 
         def work() -> None:
             try:
-                self.run(ready, watcher)
+                self.run(watcher)
                 snapshots.put(watcher.answers())
                 snapshots.put(None)
             except BaseException as error:  # handed to the reader, which would otherwise wait for ever
@@ -190,11 +203,12 @@ class Engine:
         """
         return [self._generation.ready(row, max_new_tokens) for row in rows]
 
-    def run(self, rows: Sequence[Ready], watcher: Watcher) -> None:
-        """Answer rows, which may be of several questions, in one batch; the watcher, made for them, has the answers."""
-        if rows:
-            with self.base.lock:
-                self._generation.run(rows, watcher)
+    def run(self, watcher: Watcher) -> None:
+        """Answer a watcher's rows, which may be of several questions, and those that come to it meanwhile, all in one
+        batch; it has the answers.
+        """
+        with self.base.lock:
+            self._generation.run(watcher)
 
 
 def _borrowed_name(source: str) -> str:

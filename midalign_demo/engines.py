@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
     from midalign_demo.adapters import AdapterSet, Weights
     from midalign_demo.bases import Base
-    from midalign_demo.generation import Answer, Row
+    from midalign_demo.generation import Row
     from midalign_demo.middle import Progress
+    from midalign_demo.watcher import Answer
 
 
 class AnsweringEngine(Protocol):

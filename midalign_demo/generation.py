@@ -4,27 +4,24 @@ has ended is computed further.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from midalign_demo.adapters import AdapterSet, Weights
 from midalign_demo.bases import Base
-from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars
+from midalign_demo.batches import Batch
+from midalign_demo.constraint import CLOSING_TOKENS, GrammarProcessor, Grammars, Held
 from midalign_demo.errors import InputError
 from midalign_demo.prefixes import Prefixes
+from midalign_demo.watcher import Watcher
 
 if TYPE_CHECKING:
     import llguidance
 
 MAX_PROMPT_TOKENS = 2048
-# Below as many rows a step takes as long as it takes to read the weights, however many rows it has.
-_FEW_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -42,25 +39,6 @@ class Row:
     adapters: Weights = field(default_factory=dict)
     grammar: str | None = None
     system: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer as far as it has come.
-
-    Attributes:
-        text: what was generated, up to a line break.
-        new_tokens: number of generated tokens, the end mark included.
-        seconds: from the start of the batch to this row's last token.
-        done: whether the row has ended.
-        truncated: whether it ended only because it reached the limit of tokens.
-    """
-
-    text: str
-    new_tokens: int
-    seconds: float
-    done: bool
-    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +61,11 @@ class Ready:
     def most(self) -> int:
         """Tokens after which the answer is cut off."""
         return self.limit if self.matcher is None else self.limit + CLOSING_TOKENS
+
+    @property
+    def size(self) -> int:
+        """Tokens that prompt and answer come to, but for those in which a grammar is brought to its end."""
+        return len(self.ids) + self.limit
 
 
 class Generation:
@@ -108,119 +91,58 @@ class Generation:
             raise InputError(f"text: the prompt has {len(ids)} tokens, at most {MAX_PROMPT_TOKENS} are allowed")
         return Ready(row, ids, limit, None if row.grammar is None else self._grammars.matcher(row.grammar))
 
-    def run(self, rows: Sequence[Ready], watcher: Watcher) -> None:
-        """Answer rows; the watcher, which is theirs, has the answers. Whoever calls holds the base's lock."""
-        prompts = [ready.ids for ready in rows]
-        longest = max(map(len, prompts))
-        most = max(ready.most for ready in rows)
-        processors = LogitsProcessorList()
-        if any(ready.matcher is not None for ready in rows):
-            held = [None if ready.matcher is None else ready.matcher.deep_copy() for ready in rows]
-            limits = [ready.limit for ready in rows]
-            processors.append(
-                GrammarProcessor(self._grammars, held, limits=limits, prompt_length=longest, ends=watcher.ends)
-            )
-        if watcher.cancelled.is_set():
-            return
-        watcher.start(longest)
-        adapters = [ready.row.adapters for ready in rows]
-        cache = self._prefixes.cache(prompts, adapters)
-        device = self._base.device
-        ids = torch.full((len(rows), longest), self._base.tokenizer.pad_token_id)
-        attention = torch.zeros_like(ids)
-        for number, prompt in enumerate(prompts):
-            ids[number, longest - len(prompt) :] = torch.tensor(prompt)
-            attention[number, longest - len(prompt) :] = 1
-        ids, attention = ids.to(device), attention.to(device)
+    def run(self, watcher: Watcher) -> None:
+        """Answer a watcher's rows, and those that come to it meanwhile; it has the answers. Whoever calls holds the
+        base's lock.
+        """
+        batch: Batch | None = None
+        held: dict[int, Held] = {}
         while True:
-            with self._adapters.rows([adapters[number] for number in watcher.left]), torch.inference_mode():
-                made = self._base.model.generate(
-                    input_ids=ids,
-                    attention_mask=attention,
-                    past_key_values=cache,
-                    max_new_tokens=longest + most - ids.shape[1],
-                    do_sample=False,
-                    return_dict_in_generate=True,
-                    logits_processor=processors,
-                    stopping_criteria=StoppingCriteriaList([watcher]),
-                )
-            kept = watcher.drop_done()
-            if not kept:
+            begun = watcher.paused()
+            held = {number: its for number, its in held.items() if not watcher.is_done(number)}
+            if begun:
+                rows = [watcher.ready(number) for number in begun]
+                held |= {number: Held(ready.matcher, ready.limit) for number, ready in zip(begun, rows, strict=True)
+                         if ready.matcher is not None}  # fmt: skip
+                prompts = [ready.ids for ready in rows]
+                fresh = Batch.of(self._base, begun, prompts)
+                fresh.cache = self._prefixes.cache(prompts, [ready.row.adapters for ready in rows])
+                if batch is None:
+                    batch = fresh
+                elif one := self._grown(fresh, watcher, held, tokens=1):  # and they have what the others have
+                    batch = batch.beside(one, self._base)
+            if batch is None:
                 break
-            places = torch.tensor(kept, device=device)
-            cache = made.past_key_values
-            cache.batch_select_indices(places)
-            for processor in processors:
-                processor.keep(kept)
-            added = made.sequences.shape[1] - ids.shape[1]
-            ids, attention = made.sequences[places], torch.nn.functional.pad(attention[places], (0, added), value=1)
-        watcher.finish()
+            batch = self._grown(batch, watcher, held)
+        watcher.end_all()
 
-
-class Watcher(StoppingCriteria):
-    """Sees every step of a generation: reports it, ends rows where they should, and ends all when cancelled.
-
-    A row ends at a line break, at its most tokens, or when nobody waits for it any longer.
-    """
-
-    def __init__(self, base: Base, rows: Sequence[Ready], on_step: Callable[[list[Answer]], None] | None = None):
-        """
-        Args:
-            on_step: called with all rows' answers after each step.
-        """
-        self.cancelled = threading.Event()
-        self._base = base
-        end = base.model.generation_config.eos_token_id
-        self.ends = set(end if isinstance(end, list) else [end])
-        self._on_step = on_step
-        self._answers = [Answer("", 0, 0.0, False)] * len(rows)
-        self._most = [ready.most for ready in rows]
-        self.left = list(range(len(rows)))  # numbers of the rows that are in the batch
-        self._prompt_length = 0
-        self._started = 0.0
-
-    def start(self, prompt_length: int) -> None:
-        self._prompt_length, self._started = prompt_length, time.perf_counter()
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs) -> torch.BoolTensor:
-        seconds = time.perf_counter() - self._started
-        for number, ids in zip(self.left, input_ids[:, self._prompt_length :].tolist(), strict=True):
-            if not self._answers[number].done:
-                self._answers[number] = self._answer(ids, seconds, self._most[number])
-        if self._on_step:
-            self._on_step(self.answers())
-        done = [self._answers[number].done for number in self.left]  # some of them since that call
-        # Ended rows leave the batch a quarter of it at a time: a batch is not made smaller for nothing.
-        leave = self.cancelled.is_set() or (len(done) >= _FEW_ROWS and 4 * sum(done) >= len(done))
-        return torch.tensor([True] * len(done) if leave else done, device=input_ids.device)
-
-    def drop_done(self) -> list[int]:
-        """Take the rows that have ended out of the batch; the places in it of those that are left."""
-        kept = (
-            []
-            if self.cancelled.is_set()
-            else [place for place, number in enumerate(self.left) if not self._answers[number].done]
-        )
-        self.left = [self.left[place] for place in kept]
-        return kept
-
-    def end(self, numbers: Iterable[int]) -> None:
-        """End rows where they are, though they are not complete."""
-        for number in numbers:
-            if not self._answers[number].done:
-                self._answers[number] = replace(self._answers[number], done=True, truncated=True)
-
-    def _answer(self, ids: list[int], seconds: float, most: int) -> Answer:
-        text = self._base.decode(ids).strip(" ").lstrip("\n")
-        line, line_break, _ = text.partition("\n")
-        # A character of several tokens shows up as U+FFFD until its last token is there.
-        ended = bool(line_break) or ids[-1] in self.ends
-        truncated = not ended and len(ids) >= most
-        return Answer(line.rstrip("\ufffd").strip(), len(ids), seconds, ended or truncated, truncated)
-
-    def finish(self) -> None:
-        """Rows that were cancelled are done as well, though not complete."""
-        self.end(range(len(self._answers)))
-
-    def answers(self) -> list[Answer]:
-        return list(self._answers)
+    def _grown(
+        self, batch: Batch, watcher: Watcher, held: dict[int, Held], *, tokens: int | None = None
+    ) -> Batch | None:
+        """Generate so many tokens for each row, or until the watcher pauses; the rows that have not ended, if any."""
+        rows = [watcher.ready(number) for number in batch.numbers]
+        processors = LogitsProcessorList()
+        if any(number in held for number in batch.numbers):
+            grammars = [held.get(number) for number in batch.numbers]
+            processors.append(
+                GrammarProcessor(
+                    self._grammars, grammars, ends=watcher.ends,
+                    has_ended=lambda place: watcher.is_done(batch.numbers[place]),
+                )
+            )  # fmt: skip
+        watcher.compute(batch.numbers)
+        with self._adapters.rows([ready.row.adapters for ready in rows]), torch.inference_mode():
+            made = self._base.model.generate(
+                input_ids=batch.ids,
+                attention_mask=batch.attention,
+                past_key_values=batch.cache,
+                max_new_tokens=tokens or max(watcher.left_of(number) for number in batch.numbers),
+                do_sample=False,
+                return_dict_in_generate=True,
+                logits_processor=processors,
+                stopping_criteria=StoppingCriteriaList([watcher]),
+            )
+        kept = [place for place, number in enumerate(batch.numbers) if not watcher.is_done(number)]
+        if watcher.cancelled.is_set() or not kept:
+            return None
+        return batch.grown(made.sequences, made.past_key_values).only(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 MOST = 64  # questions that are waited for at a time
@@ -80,7 +80,7 @@ class Line(Generic[One]):
         self._most, self._most_rows, self._most_tokens = most, most_rows, most_tokens
         self._waiting: list[tuple[int, One]] = []  # in the order in which they are done, each with its round
         self._round = 0  # that is being done
-        self._under_way = 0
+        self._under_way: set[int] = set()  # by identity
         self._changed = threading.Condition()
 
     def join(self, one: One, *, again: bool = False) -> None:
@@ -93,7 +93,7 @@ class Line(Generic[One]):
             Busy: there are too many.
         """
         with self._changed:
-            if not again and len(self._waiting) + self._under_way >= self._most:
+            if not again and len(self._waiting) + len(self._under_way) >= self._most:
                 raise Busy(self._most)
             its = [number for number, other in self._waiting
                    if other.asker.name == one.asker.name and not other.asker.left.is_set()]  # fmt: skip
@@ -126,20 +126,57 @@ class Line(Generic[One]):
             if first.size is not None:
                 rows, longest = first.size
                 for _, one in others:
-                    if one.size is None:
-                        continue
-                    more, long = rows + one.size[0], max(longest, one.size[1])
-                    if more <= self._most_rows and more * long <= self._most_tokens:
+                    together = self._beside(one, rows, longest)
+                    if one.size is not None and together:
                         taken.append(one)
-                        rows, longest = more, long
-            self._waiting = [entry for entry in self._waiting if entry[1] not in taken]
-            self._under_way += len(taken)
+                        rows, longest = together
+            self._take_out(taken)
         return taken
 
-    def done(self, taken: list[One]) -> None:
-        """Those that were taken are under way no longer."""
+    def fits(self, rows: int, longest: int) -> bool:
+        """Whether the first in line can be done beside what is under way.
+
+        Args:
+            rows, longest: how many rows are under way, and the most tokens that one of them may come to.
+        """
         with self._changed:
-            self._under_way -= len(taken)
+            return bool(self._waiting) and self._beside(self._waiting[0][1], rows, longest) is not None
+
+    def take_beside(self, rows: int, longest: int) -> list[One]:
+        """Take out the first in line that can be done beside what is under way, as `fits`; nobody is overtaken.
+
+        What is done alone comes alone: it can be done between two steps of the others.
+        """
+        taken: list[One] = []
+        with self._changed:
+            for number, one in self._waiting:
+                together = self._beside(one, rows, longest)
+                if together is None or (one.size is None and taken):
+                    break
+                self._round = number
+                taken.append(one)
+                if one.size is None:
+                    break
+                rows, longest = together
+            self._take_out(taken)
+        return taken
+
+    def _beside(self, one: One, rows: int, longest: int) -> tuple[int, int] | None:
+        """The size of what is under way and one that is done beside it; None: that is too much."""
+        if one.size is None:
+            return rows, longest
+        together = rows + one.size[0], max(longest, one.size[1])
+        return together if together[0] <= self._most_rows and together[0] * together[1] <= self._most_tokens else None
+
+    def _take_out(self, taken: list[One]) -> None:
+        identities = set(map(id, taken))
+        self._waiting = [entry for entry in self._waiting if id(entry[1]) not in identities]
+        self._under_way |= identities
+
+    def done(self, taken: Iterable[One]) -> None:
+        """Those that were taken are under way no longer, if they still were."""
+        with self._changed:
+            self._under_way -= set(map(id, taken))
 
     @property
     def is_empty(self) -> bool:

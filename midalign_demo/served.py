@@ -16,8 +16,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from midalign_demo.errors import InputError
-from midalign_demo.generation import Answer, Row
+from midalign_demo.generation import Row
 from midalign_demo.variants import VARIANTS, check, own_of
+from midalign_demo.watcher import Answer
 
 if TYPE_CHECKING:
     import openai

@@ -1,22 +1,25 @@
 """One engine that many ask at the same time: questions that wait are answered together, in one batch.
 
 One thread does all of the model's work. It takes the first in line, joins to it the rows of others that wait, and shows
-each of them its own rows as they grow. Who leaves takes their rows along; who breaks a batch breaks their own alone.
+each of them its own rows as they grow. Whoever comes meanwhile joins between two steps, as soon as there is room. Who
+leaves takes their rows along; who breaks a batch breaks their own alone.
 """
 
 from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from midalign_demo.generation import Answer, Ready, Row, Watcher
+from midalign_demo.adapters import locate
+from midalign_demo.generation import Ready, Row
 from midalign_demo.line import MOST, Asker, Left, Line
 from midalign_demo.middle import Progress, check_sentences
+from midalign_demo.watcher import NOT_BEGUN, Answer, Watcher
 
 if TYPE_CHECKING:
     from midalign_demo.adapters import Weights
@@ -73,7 +76,7 @@ class _Question(_Job):
     """Rows to answer."""
 
     def __init__(self, rows: Sequence[Ready], asker: Asker):
-        super().__init__(asker, (len(rows), max(len(ready.ids) + ready.limit for ready in rows)))
+        super().__init__(asker, (len(rows), max(ready.size for ready in rows)))
         self.rows = rows
 
 
@@ -160,38 +163,68 @@ class _Desk:
             traceback.clear_frames(error.__traceback__)
             turn.fail(error)
 
-    def _answer(self, questions: Sequence[_Question]) -> None:
-        """Answer questions in one batch; where that fails, each in a batch of its own."""
-        questions = [one for one in questions if not one.gone and not one.over]
-        if not questions:
-            return
-        rows = [ready for one in questions for ready in one.rows]
-        ends = np.cumsum([len(one.rows) for one in questions]).tolist()
-        spans = [slice(end - len(one.rows), end) for one, end in zip(questions, ends, strict=True)]
+    def _answer(self, questions: Sequence[_Question], *, alone: bool = False) -> None:
+        """Answer questions in one batch, and those that come meanwhile; where that fails, each in a batch of its own.
 
-        def show(answers: list[Answer]) -> None:
-            ending = _ending()
-            for one, span in zip(questions, spans, strict=True):
-                if one.gone or ending:
-                    watcher.end(range(span.start, span.stop))
-                elif not one.over:
-                    its = answers[span]
-                    one.show(its, over=all(answer.done for answer in its))
+        Args:
+            alone: nobody joins.
+        """
+        under_way: dict[_Question, range] = {}
+        been_here = 0
 
-        watcher = Watcher(self._engine.base, rows, on_step=show)
-        failed: Exception | None = None
+        def take_in(job: _Job) -> None:
+            nonlocal been_here
+            if isinstance(job, _Question) and not job.gone and not job.over:
+                under_way[job] = watcher.add(job.rows)
+                been_here += 1
+                return
+            if isinstance(job, _Turn):
+                self._do(job)
+            self._line.done([job])
+
+        def load() -> tuple[int, int]:
+            sizes = [ready.size for ready in watcher.going_on]
+            return len(sizes), max(sizes, default=0)
+
+        def show() -> None:
+            for one, numbers in list(under_way.items()):
+                if _ending():
+                    one.fail(Left())
+                if one.gone or one.over:
+                    watcher.end(numbers)
+                answers = watcher.answers(numbers)
+                over = all(answer.done for answer in answers)
+                one.show(answers, over=over)
+                if over:
+                    watcher.forget(numbers)
+                    self._line.done([one])
+                    del under_way[one]
+            if not alone and not _ending() and self._line.fits(*load()):
+                watcher.pause()
+
+        def take_more() -> None:
+            if not alone and not _ending():
+                for job in self._line.take_beside(*load()):
+                    take_in(job)
+
+        watcher = Watcher(self._engine.base, on_step=show, on_pause=take_more)
+        for one in questions:
+            take_in(one)
         try:
-            self._engine.run(rows, watcher)
+            self._engine.run(watcher)
+            return
         except Exception as error:
             traceback.clear_frames(error.__traceback__)  # which hold all that was computed
             failed = error
-        if failed is None:
-            show(watcher.answers())
-        elif len(questions) == 1:
-            questions[0].fail(failed)
-        else:
-            for one in questions:
-                self._answer([one])
+        broken = list(under_way)
+        try:
+            for one in broken:
+                if been_here == 1:
+                    one.fail(failed)
+                else:
+                    self._answer([one], alone=True)
+        finally:
+            self._line.done(broken)
 
 
 class SharedEngine:
@@ -214,6 +247,32 @@ class SharedEngine:
         view = SharedEngine.__new__(SharedEngine)
         view._engine, view._desk, view._asker = self._engine, self._desk, asker
         return view
+
+    def add_task(self, task: str, sources: Mapping[str, str]) -> None:
+        """As `Engine.add_task`, in line if something has to be loaded.
+
+        Raises:
+            InputError: as there.
+            Busy, Left: as `generate`.
+        """
+        if not self._engine.has_task(task, sources):
+            self._in_turn(partial(self._engine.add_task, task, sources))
+
+    def borrow(self, source: str) -> None:
+        """As `Engine.borrow`, in line if it has to be loaded.
+
+        Raises:
+            InputError: as there.
+            Busy, Left: as `generate`.
+        """
+        if not self._engine.has_borrowed(source):
+            locate(source)  # may take its time where it has to be fetched, and keeps nobody waiting here
+            self._in_turn(partial(self._engine.borrow, source))
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """Have something done by the thread that does the model's work: rows are under way at almost any time."""
+        for _ in self._desk.wait_for(_Turn(work, self._asker or Asker())):
+            pass
 
     def generate(self, rows: Sequence[Row], *, max_new_tokens: int = 96) -> list[Answer]:
         """As `Engine.generate`, in line.
@@ -242,7 +301,7 @@ class SharedEngine:
         news = self._desk.wait_for(question)
         try:
             for answers in news:
-                yield [Answer("", 0, 0.0, False)] * len(rows) if answers is None else answers
+                yield [NOT_BEGUN] * len(rows) if answers is None else answers
         finally:
             news.close()
 

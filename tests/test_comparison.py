@@ -47,7 +47,7 @@ def test_every_variant_answers_in_one_document(engine):
 
 
 def test_answers_are_parsed_and_placed_in_the_text(engine, monkeypatch):
-    from midalign_demo.generation import Answer
+    from midalign_demo.watcher import Answer
 
     said = Answer("time: acht; a: Bad; time: nine", 9, 0.25, True)
     monkeypatch.setattr(engine, "generate", lambda rows, **options: [said, Answer("nonsense", 2, 0.1, True)])

@@ -8,8 +8,9 @@ import torch
 from midalign_demo import bases
 from midalign_demo.engine import Engine, open_engine
 from midalign_demo.errors import InputError
-from midalign_demo.generation import MAX_PROMPT_TOKENS, Answer, Row
+from midalign_demo.generation import MAX_PROMPT_TOKENS, Row
 from midalign_demo.middle import embed
+from midalign_demo.watcher import Answer
 from tests import tiny
 
 TASK = "slot-filling"

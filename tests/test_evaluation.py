@@ -7,11 +7,12 @@ from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import row_of
 from midalign_demo.engine import Engine
 from midalign_demo.evaluation import BATCH_ROWS, answer_all, evaluate, label_of
-from midalign_demo.generation import Answer, Row
+from midalign_demo.generation import Row
 from midalign_demo.tasks import json_generation, translation
 from midalign_demo.tasks.json_generation import Entity
 from midalign_demo.tasks.question import Example
 from midalign_demo.tasks.slot_filling import NAME, Command, Question, Slot
+from midalign_demo.watcher import Answer
 
 LIMIT = 12
 

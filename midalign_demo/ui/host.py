@@ -59,7 +59,6 @@ class ModelHost:
         self._since = time.monotonic()
         self.visits = Visits()
         self._engine: SharedEngine | ZeroEngine | None = None
-        self._adding = threading.Lock()
         self._problem: str | None = None
         self._finished = threading.Event()
 
@@ -182,8 +181,7 @@ class ModelHost:
         if self.served is not None:
             return self.served
         engine = self.engine_of(asker)
-        with self._adding:  # once
-            engine.add_task(task, self.sources(task))
+        engine.add_task(task, self.sources(task))
         for variant in asked:
             if self.is_visitors(task, variant):
                 engine.borrow(variant)

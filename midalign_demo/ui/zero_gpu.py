@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from midalign_demo.adapters import Weights
     from midalign_demo.engine import Engine
-    from midalign_demo.generation import Answer, Row
+    from midalign_demo.generation import Row
+    from midalign_demo.watcher import Answer
 
 
 def prepare() -> bool:

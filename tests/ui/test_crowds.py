@@ -81,7 +81,7 @@ def test_the_page_shows_the_place_in_line_and_then_the_answers(host):
     with host.engine.base.lock:
         first = threading.Thread(target=lambda: last(page(answering, visitor("first"))))
         first.start()
-        wait_until(lambda: line_of(host)._under_way == 1)
+        wait_until(lambda: len(line_of(host)._under_way) == 1)
         second = threading.Thread(target=read)
         second.start()
         wait_until(lambda: any("place 1" in cards for cards in seen))
@@ -96,7 +96,7 @@ def test_a_visitor_who_presses_stop_in_line_leaves_it(host):
     with host.engine.base.lock:
         first = threading.Thread(target=lambda: last(page(answering, visitor("first"))))
         first.start()
-        wait_until(lambda: line_of(host)._under_way == 1)
+        wait_until(lambda: len(line_of(host)._under_way) == 1)
         second = threading.Thread(target=lambda: seen.append(last(page(answering, visitor("a")))))
         second.start()
         wait_until(lambda: not line_of(host).is_empty)
@@ -124,7 +124,7 @@ def test_weights_of_one_visitor_are_no_others(host):
         for thread in threads:
             thread.start()
         line = line_of(host)
-        wait_until(lambda: line._under_way + len(line._waiting) == len(weights))
+        wait_until(lambda: len(line._under_way) + len(line._waiting) == len(weights))
     for thread in threads:
         thread.join(120)
 
@@ -139,9 +139,9 @@ def test_weights_of_one_visitor_are_no_others(host):
 def test_a_call_that_is_cancelled_frees_its_place_and_stops(host, url):
     client = Client(url, verbose=False)
     job = client.submit("hallo", task="json", schema=LONG, variants=["base"], api_name="/compare")
-    wait_until(lambda: line_of(host)._under_way == 1)
+    wait_until(lambda: len(line_of(host)._under_way) == 1)
     job.cancel()
-    wait_until(lambda: line_of(host)._under_way == 0)
+    wait_until(lambda: len(line_of(host)._under_way) == 0)
     assert client.predict("hallo", variants=["task"], api_name="/compare")["outputs"]
 
 
@@ -149,7 +149,7 @@ def test_a_call_in_line_is_told_its_place_and_can_be_cancelled_there(host, url):
     one, other = (Client(url, verbose=False) for _ in range(2))
     with host.engine.base.lock:
         first = one.submit("hallo", variants=["task"], api_name="/compare")
-        wait_until(lambda: line_of(host)._under_way == 1)
+        wait_until(lambda: len(line_of(host)._under_way) == 1)
         second = other.submit("hallo", variants=["task"], api_name="/compare")
 
         def place() -> str:
@@ -166,7 +166,7 @@ def test_past_the_bound_callers_are_told_that_the_app_is_busy(host, url, monkeyp
     monkeypatch.setattr(line_of(host), "_most", 1)
     with host.engine.base.lock:
         first = one.submit("hallo", variants=["task"], api_name="/compare")
-        wait_until(lambda: line_of(host)._under_way == 1)
+        wait_until(lambda: len(line_of(host)._under_way) == 1)
         with pytest.raises(Exception, match="busy: 1 questions are being answered or wait; try again in a minute"):
             other.predict("hallo", variants=["task"], api_name="/compare")
         assert words.ENGLISH("full") in last(page(Answering(host), visitor("a")))
@@ -177,19 +177,19 @@ def test_past_the_bound_callers_are_told_that_the_app_is_busy(host, url, monkeyp
 def test_a_failure_in_one_call_is_no_other_ones(host, url, monkeypatch):
     clients = [Client(url, verbose=False) for _ in range(3)]
     alone = clients[0].predict("two", variants=["task"], api_name="/compare")["outputs"][0]["text"]
-    run = host.engine._generation.run
+    grown = host.engine._generation._grown
 
-    def fails(rows, watcher):
-        if any("break it" in ready.row.prompt for ready in rows):
+    def fails(batch, watcher, *given, **options):
+        if any("break it" in watcher.ready(number).row.prompt for number in batch.numbers):
             raise RuntimeError("secret details")
-        run(rows, watcher)
+        return grown(batch, watcher, *given, **options)
 
-    monkeypatch.setattr(host.engine._generation, "run", fails)
+    monkeypatch.setattr(host.engine._generation, "_grown", fails)
     with host.engine.base.lock:
         jobs = [one.submit(text, variants=["task"], api_name="/compare")
                 for one, text in zip(clients, ("two", "break it", "two"), strict=True)]  # fmt: skip
         line = line_of(host)
-        wait_until(lambda: line._under_way + len(line._waiting) == 3)
+        wait_until(lambda: len(line._under_way) + len(line._waiting) == 3)
     with pytest.raises(Exception):  # noqa: B017
         jobs[1].result(timeout=120)
     assert [jobs[at].result(timeout=120)["outputs"][0]["text"] for at in (0, 2)] == [alone, alone]
@@ -233,7 +233,7 @@ def test_what_a_page_that_is_left_has_asked_ends(host):
                  grammar=True)  # fmt: skip
     next(cards for cards, *_ in shown if isinstance(cards, str) and "card" in cards)
     shown.close()
-    wait_until(lambda: line_of(host)._under_way == 0)
+    wait_until(lambda: len(line_of(host)._under_way) == 0)
 
 
 def test_busy_and_left_are_told_in_words():
