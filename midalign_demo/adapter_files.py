@@ -54,7 +54,7 @@ def read_config(path: Path, name: str) -> dict:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"adapter: {path} has more than {_MOST_BYTES:,} bytes, which no configuration has")
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (RecursionError, ValueError) as error:  # of UTF-8, of JSON, or numbers of thousands of digits
         raise InputError(f"adapter: {path} is not JSON") from error
     if not isinstance(config, dict):
         raise InputError(f"adapter: {path} is not a JSON object")

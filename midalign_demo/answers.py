@@ -42,8 +42,11 @@ class AnswerStore:
     def read(self) -> None:
         """Take in what all processes have written so far."""
         for path in sorted(self._folder.glob("answers-*.jsonl")) if self._folder else ():
-            for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
-                variant, number, text = json.loads(line)
+            for at, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+                try:
+                    variant, number, text = json.loads(line)
+                except (TypeError, ValueError, RecursionError) as error:
+                    raise InputError(f"answers: line {at} of {path} was not written by an evaluation") from error
                 self._answers[variant, number] = text
 
     def wants(self, batch: int, cells: Sequence[Cell]) -> bool:

@@ -134,7 +134,7 @@ def read(path: Path) -> ResultTable:
     try:
         found = ResultTable(**json.loads(read_text(path)))
         _check(found)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, InputError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, InputError) as error:
         raise InputError(f"results: {path} is not a table as docs/formats.md describes it") from error
     return found
 

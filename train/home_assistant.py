@@ -244,6 +244,8 @@ def read_lists(path: Path) -> dict[str, dict[str, list[str]]]:
         given = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"lists: {path} is not JSON ({error.msg} in line {error.lineno})") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise InputError(f"lists: {path} is not JSON that can be read") from error
     proper = isinstance(given, dict) and all(
         isinstance(lists, dict)
         and all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists.values())

@@ -261,8 +261,7 @@ class Answering:
                 del output["done"]
             return document
 
-        with problems.told_to_the_caller():
-            return await self._host.visits.ask(work)
+        return await self._host.visits.ask(work)
 
 
 def _drawn(document: dict, question: Question, example: Example | None, *, guessed: bool, say: Words) -> str:

@@ -13,6 +13,7 @@ from midalign_demo.tasks import json_generation, slot_filling, translation
 from midalign_demo.tasks.question import Example
 from midalign_demo.ui import answering, cards, examples, links, stored, words
 from midalign_demo.ui.answering import DETECT, Answering
+from midalign_demo.ui.endpoints import endpoint
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.labelled import LabelledExamples
 from midalign_demo.ui.queue import answer_queue
@@ -144,7 +145,7 @@ class CompareTab:
         self._stop.click(self.answering.stop, None, None, **_QUICK)
         link = [*asked, self._chosen, self._grammar, *weights]
         self._copy.click(_copied, [self._copied, *link], self._said, js=links.COPY, **_QUICK)
-        gr.api(self.answering.compare, api_name="compare", **answer_queue(self._host))
+        gr.api(endpoint(self.answering.compare), api_name="compare", **answer_queue(self._host))
 
     def ask(self, queued) -> None:
         """Answer what the page holds once the event that put the visitor in line is through."""

@@ -15,6 +15,7 @@ from midalign_demo import bases, embedded, projection
 from midalign_demo.ui import cards, words, zero_gpu
 from midalign_demo.ui.about import AboutTab
 from midalign_demo.ui.compare import CompareTab
+from midalign_demo.ui.endpoints import endpoint
 from midalign_demo.ui.host import ModelHost
 from midalign_demo.ui.labelled import LabelledExamples
 from midalign_demo.ui.layers import LayersTab
@@ -67,7 +68,7 @@ def build(
             with gr.Tab(label("tab_about"), id="about-method"):
                 AboutTab()
         steps.lead_on(tabs, compare)
-        gr.api(unseen.evaluate_sample, api_name="evaluate_sample", **answer_queue(host))
+        gr.api(endpoint(unseen.evaluate_sample), api_name="evaluate_sample", **answer_queue(host))
         footer = gr.Markdown(_footer(host, words.ENGLISH), elem_id="about")
 
         ticker = gr.Timer(1.0)

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from midalign_demo import unseen
-from midalign_demo.errors import InputError
 from midalign_demo.line import Asker
 from midalign_demo.tasks.question import Example
-from midalign_demo.ui import problems
 from midalign_demo.ui.host import ModelHost
 
 
@@ -47,12 +45,9 @@ class LabelledExamples:
         """
 
         def work(asker: Asker) -> dict:
-            if not isinstance(n, int) or isinstance(n, bool):
-                raise InputError(f"n: {n!r} is not a number from 1 to {unseen.MOST}")
             examples = unseen.sample(self.of(task), language or None, n)
             engine = self._host.engine_for(task, asker, asked=variants or ())
             chosen = variants or engine.variants(task)
             return unseen.evaluate_sample(engine, examples, chosen)
 
-        with problems.told_to_the_caller():
-            return await self._host.visits.ask(work)
+        return await self._host.visits.ask(work)

@@ -11,6 +11,7 @@ from midalign_demo import languages
 from midalign_demo.line import Asker
 from midalign_demo.retrieval import SCORES, by_language, retrieval_table
 from midalign_demo.ui import corpora, problems, progress, words
+from midalign_demo.ui.endpoints import endpoint
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.progress import Tell
 from midalign_demo.ui.queue import MODEL_QUEUE
@@ -62,7 +63,7 @@ class LayersTab:
         )  # fmt: skip
         gr.on([layer.input, order.input], _show_layer, [measured, layer, order], at_a_layer,
               api_visibility="private", show_progress="hidden", trigger_mode="always_last")  # fmt: skip
-        gr.api(self.layer_curve, api_name="layer_curve", **MODEL_QUEUE)
+        gr.api(endpoint(self.layer_curve), api_name="layer_curve", **MODEL_QUEUE)
 
     def _measure(
         self,
@@ -140,8 +141,7 @@ class LayersTab:
                 },
             }
 
-        with problems.told_to_the_caller():
-            return await self._host.visits.ask(work)
+        return await self._host.visits.ask(work)
 
 
 def _show_layer(measured: Mapping | None, layer: int, order: str, request: gr.Request) -> list:

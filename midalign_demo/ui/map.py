@@ -11,6 +11,7 @@ from midalign_demo.errors import InputError
 from midalign_demo.line import Asker
 from midalign_demo.projection import METHODS
 from midalign_demo.ui import corpora, problems, progress, words
+from midalign_demo.ui.endpoints import endpoint
 from midalign_demo.ui.host import FIRST_TASK, ModelHost
 from midalign_demo.ui.map_view import map_view
 from midalign_demo.ui.progress import Tell
@@ -72,7 +73,7 @@ class MapTab:
         wired = {"api_visibility": "private", "trigger_mode": "always_last", **MODEL_QUEUE}
         gr.on([draw.click, layer.release, method.input, show.input, dims.input, topic.input],
               self._draw, inputs, outputs, show_progress="minimal", show_progress_on=said, **wired)  # fmt: skip
-        gr.api(self.embedding_map, api_name="embedding_map", **MODEL_QUEUE)
+        gr.api(endpoint(self.embedding_map), api_name="embedding_map", **MODEL_QUEUE)
 
     def first_map(self, say: Words = words.ENGLISH) -> str:
         """The stored map, if it is one of the adapter in force, with the words of a language."""
@@ -200,8 +201,7 @@ class MapTab:
                 added=added,
             ).to_dict()  # fmt: skip
 
-        with problems.told_to_the_caller():
-            return await self._host.visits.ask(work)
+        return await self._host.visits.ask(work)
 
 
 def _stored_map(say: Words) -> str:
