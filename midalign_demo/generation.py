@@ -109,8 +109,11 @@ class Generation:
                 fresh.cache = self._prefixes.cache(prompts, [ready.row.adapters for ready in rows])
                 if batch is None:
                     batch = fresh
-                elif one := self._grown(fresh, watcher, held, tokens=1):  # and they have what the others have
-                    batch = batch.beside(one, self._base)
+                else:
+                    one = self._grown(fresh, watcher, held, tokens=1)  # and they have what the others have
+                    batch = self._left(batch, watcher)  # some may have been ended in the meantime
+                    batch = batch.beside(one, self._base) if batch and one else batch or one
+            batch = batch and self._left(batch, watcher)
             if batch is None:
                 break
             batch = self._grown(batch, watcher, held)
@@ -127,7 +130,7 @@ class Generation:
             processors.append(
                 GrammarProcessor(
                     self._grammars, grammars, ends=watcher.ends,
-                    has_ended=lambda place: watcher.is_done(batch.numbers[place]),
+                    has_ended=lambda place: watcher.leaving or watcher.is_done(batch.numbers[place]),
                 )
             )  # fmt: skip
         watcher.compute(batch.numbers)
@@ -142,7 +145,10 @@ class Generation:
                 logits_processor=processors,
                 stopping_criteria=StoppingCriteriaList([watcher]),
             )
+        return self._left(batch.grown(made.sequences, made.past_key_values), watcher)
+
+    @staticmethod
+    def _left(batch: Batch, watcher: Watcher) -> Batch | None:
+        """The rows that have not ended, if any."""
         kept = [place for place, number in enumerate(batch.numbers) if not watcher.is_done(number)]
-        if watcher.cancelled.is_set() or not kept:
-            return None
-        return batch.grown(made.sequences, made.past_key_values).only(kept)
+        return batch.only(kept) if kept and not watcher.cancelled.is_set() else None

@@ -126,23 +126,24 @@ class Line(Generic[One]):
             if first.size is not None:
                 rows, longest = first.size
                 for _, one in others:
-                    together = self._beside(one, rows, longest)
-                    if one.size is not None and together:
+                    if together := self._beside(one, rows, longest, others=False):
                         taken.append(one)
                         rows, longest = together
             self._take_out(taken)
         return taken
 
-    def fits(self, rows: int, longest: int) -> bool:
+    def fits(self, rows: int, longest: int, *, others: bool = True) -> bool:
         """Whether the first in line can be done beside what is under way.
 
         Args:
             rows, longest: how many rows are under way, and the most tokens that one of them may come to.
+            others: whether what is done alone may be done as well.
         """
         with self._changed:
-            return bool(self._waiting) and self._beside(self._waiting[0][1], rows, longest) is not None
+            first = self._waiting[0][1] if self._waiting else None
+            return first is not None and self._beside(first, rows, longest, others) is not None
 
-    def take_beside(self, rows: int, longest: int) -> list[One]:
+    def take_beside(self, rows: int, longest: int, *, others: bool = True) -> list[One]:
         """Take out the first in line that can be done beside what is under way, as `fits`; nobody is overtaken.
 
         What is done alone comes alone: it can be done between two steps of the others.
@@ -150,8 +151,8 @@ class Line(Generic[One]):
         taken: list[One] = []
         with self._changed:
             for number, one in self._waiting:
-                together = self._beside(one, rows, longest)
-                if together is None or (one.size is None and taken):
+                together = self._beside(one, rows, longest, others and not taken)
+                if together is None:
                     break
                 self._round = number
                 taken.append(one)
@@ -161,10 +162,10 @@ class Line(Generic[One]):
             self._take_out(taken)
         return taken
 
-    def _beside(self, one: One, rows: int, longest: int) -> tuple[int, int] | None:
+    def _beside(self, one: One, rows: int, longest: int, others: bool) -> tuple[int, int] | None:
         """The size of what is under way and one that is done beside it; None: that is too much."""
         if one.size is None:
-            return rows, longest
+            return (rows, longest) if others else None
         together = rows + one.size[0], max(longest, one.size[1])
         return together if together[0] <= self._most_rows and together[0] * together[1] <= self._most_tokens else None
 

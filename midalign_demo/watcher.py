@@ -81,6 +81,7 @@ class Watcher(StoppingCriteria):
         self._added = 0
         self._computed: Sequence[int] = []
         self._pausing = False
+        self.leaving = False  # whether steps count no longer: on some devices one more is made than was asked for
         self.add(rows)
 
     def add(self, rows: Sequence[Ready]) -> range:
@@ -149,9 +150,11 @@ class Watcher(StoppingCriteria):
 
     def compute(self, numbers: Sequence[int]) -> None:
         """The next steps are those of a batch of these rows."""
-        self._computed = numbers
+        self._computed, self.leaving = numbers, False
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs) -> torch.BoolTensor:
+        if self.leaving:
+            return torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
         now = time.perf_counter()
         rows = [self._rows.get(number) for number in self._computed]
         longest = 1 + max((row.tokens for row in rows if row), default=0)
@@ -164,8 +167,8 @@ class Watcher(StoppingCriteria):
         done = [self.is_done(number) for number in self._computed]  # some of them since that call
         # Ended rows leave the batch a quarter of it at a time: a batch is not made smaller for nothing.
         many_done = len(done) >= _FEW_ROWS and 4 * sum(done) >= len(done)
-        leave = many_done or self._pausing or self.cancelled.is_set()
-        return torch.tensor([True] * len(done) if leave else done, device=input_ids.device)
+        self.leaving = many_done or self._pausing or self.cancelled.is_set()
+        return torch.tensor([True] * len(done) if self.leaving else done, device=input_ids.device)
 
     def _answer(self, ids: list[int], seconds: float, most: int) -> Answer:
         text = self._base.decode(ids).strip(" ").lstrip("\n")

@@ -83,6 +83,30 @@ def test_other_work_is_done_alone_and_keeps_its_place():
     assert batches(line(One("a"), One("w", None), One("b"), One("v", None))) == ["ab", "w", "v"]
 
 
+def test_who_joins_what_is_under_way_overtakes_nobody():
+    ones = [One("a", (2, 10)), One("b", (2, 10)), One("c", (1, 10)), One("w", None), One("d")]
+    waiting = line(*ones)
+    assert not waiting.fits(3, 10)
+    assert waiting.take_beside(3, 10) == []  # though c would fit
+    assert waiting.fits(2, 250)
+    assert not waiting.fits(2, 251)
+    assert waiting.take_beside(1, 10) == ones[:1]
+    assert waiting.take_beside(0, 0) == ones[1:3]
+    assert waiting.fits(4, 1000)
+    assert not waiting.fits(4, 1000, others=False)
+    assert waiting.take_beside(0, 0, others=False) == []
+    assert waiting.take_beside(4, 1000) == ones[3:4]
+    assert waiting.take_beside(0, 0) == ones[4:]
+    assert not waiting.fits(0, 0)
+    with pytest.raises(Busy):
+        full = line(*ones, most=5)
+        full.take_beside(0, 0)
+        full.join(One("e"))
+    full.done(ones)
+    full.done(ones)
+    full.join(One("e"))
+
+
 def test_the_place_is_that_in_the_fair_order():
     ones = [One("a"), One("a"), One("b")]
     waiting = line(*ones)

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
-from midalign_demo import shared
+from midalign_demo import desk, shared
 from midalign_demo.errors import InputError
 from midalign_demo.generation import Row
 from midalign_demo.line import Asker, Busy, Left
 from midalign_demo.shared import SharedEngine
+from midalign_demo.watcher import Watcher
 from tests.test_engine import content
 
 TASK = "slot-filling"
@@ -124,6 +126,134 @@ def test_a_stream_grows_to_what_generate_gives(many, engine):
     assert content(last) == content(engine.generate(rows, max_new_tokens=12))
     counts = [answers[0].new_tokens for answers in growing]
     assert counts == sorted(counts)
+
+
+def test_who_comes_while_others_are_answered_joins_them_and_all_are_answered_as_if_alone(many, engine, batches):
+    """Prompts shorter and longer than what is under way, and than what the layers' windows see."""
+    rows = [Row(PROMPTS[1][:length] * times, weights, grammar)
+            for length, times in ((3, 1), (30, 1), (36, 9)) for weights in WEIGHTS for grammar in GRAMMARS]  # fmt: skip
+    first = Row(PROMPTS[1], {"align": 1}, "start: /[a-z]{300}/")
+    alone = [content(engine.generate([row], max_new_tokens=5 + number % 9)) for number, row in enumerate(rows)]
+    alone_first = content(engine.generate([first], max_new_tokens=300))
+    batches.clear()
+    stream = many.stream([first], max_new_tokens=300)
+    next(answers for answers in stream if answers[0].new_tokens)  # it is under way
+    with ThreadPoolExecutor(8) as pool:
+        found = list(
+            pool.map(lambda of: content(many.generate([of[1]], max_new_tokens=5 + of[0] % 9)), enumerate(rows))
+        )
+    *_, last = stream
+    assert found == alone
+    assert content(last) == alone_first
+    assert batches[0] == 1
+    assert max(batches) > 2
+
+
+def test_adapters_come_between_two_steps_of_a_batch(many, engine, adapter_folders):
+    stream = many.stream([Row("count", {"align": 1}, "start: /[0-9]{900}/")], max_new_tokens=900)
+    next(answers for answers in stream if answers[0].new_tokens)
+    many.borrow(str(adapter_folders["align"]))
+    many.add_task("translation", {"task": str(adapter_folders["align"])})
+    with pytest.raises(InputError, match="neither a shipped adapter"):
+        many.add_task("json", {"task": "none such"})
+    assert not next(stream)[0].done
+    stream.close()
+    assert engine.has_borrowed(str(adapter_folders["align"]))
+    assert "translation" in engine.adapters.names
+
+
+def test_whoever_waits_beside_one_who_breaks_the_batch_and_leaves_is_answered(many, engine, hold, monkeypatch):
+    """What broke it is no longer there, and those who are left are not to blame."""
+    rows = [Row(PROMPTS[0], {TASK: 1})]
+    expected = content(engine.generate(rows, max_new_tokens=6))
+    grown = engine._generation._grown
+
+    def fails(batch, watcher, *given, **options):
+        if len(batch.numbers) > 1:
+            raise RuntimeError("out of memory")
+        return grown(batch, watcher, *given, **options)
+
+    monkeypatch.setattr(engine._generation, "_grown", fails)
+    assert content(asked_while_held(many, hold, (rows, 6))[0].result(60)) == expected
+
+
+def test_one_who_leaves_while_another_joins_takes_nothing_but_the_own_rows_along(many, engine, caplog, monkeypatch):
+    rows = [Row(PROMPTS[0], {TASK: 1}, "start: /[a-z]{60}/"), Row(PROMPTS[3], {"align": 1})]
+    expected = [content(engine.generate([row], max_new_tokens=60)) for row in rows]
+    stream = many.stream([Row("count", {"align": 1}, "start: /[0-9]{900}/")], max_new_tokens=900)
+    other = many.stream(rows[:1], max_new_tokens=60)
+    for one in (stream, other):
+        next(answers for answers in one if answers[0].new_tokens)
+    grown = engine._generation._grown
+
+    def leaving(batch, watcher, *given, tokens=None, **options):
+        if tokens == 1:
+            stream.close()
+        return grown(batch, watcher, *given, tokens=tokens, **options)
+
+    monkeypatch.setattr(engine._generation, "_grown", leaving)
+    assert content(many.generate(rows[1:], max_new_tokens=60)) == expected[1]
+    *_, last = other
+    assert content(last) == expected[0]
+    assert caplog.text == ""  # nothing failed and was done again
+
+
+def test_an_adapter_that_is_gone_is_the_answer_of_those_alone_who_asked_it(many, engine, adapter_folders, caplog):
+    source = str(adapter_folders["align"])
+    many.borrow(source)
+    row, other = Row("count", engine.adapters_of(source, TASK), "start: /[0-9]{900}/"), Row(PROMPTS[0], {TASK: 1})
+    expected = content(engine.generate([other], max_new_tokens=40))
+    stream, answered = many.stream([row], max_new_tokens=900), many.stream([other], max_new_tokens=40)
+    for one in (stream, answered):
+        next(answers for answers in one if answers[0].new_tokens)
+    many._in_turn(lambda: engine.adapters.unload(*engine.adapters_of(source, TASK)))
+    with pytest.raises(InputError, match="is not one of"):
+        list(stream)
+    *_, last = answered
+    assert content(last) == expected
+    assert caplog.text == ""
+
+
+def test_other_work_takes_turns_with_the_steps_of_answers(many, engine, monkeypatch):
+    """A thousand sentences that are embedded don't keep a visitor waiting for the next word until all are done."""
+    monkeypatch.setattr(shared, "SENTENCES", 1)
+    tokens = []
+    embed = engine.embed
+
+    def slowly(*given, **options):
+        tokens.append(seen[-1])
+        time.sleep(0.05)
+        return embed(*given, **options)
+
+    monkeypatch.setattr(engine, "embed", slowly)
+    seen = [0]
+    with ThreadPoolExecutor(1) as pool:
+        stream = many.stream([Row("count", {"align": 1}, "start: /[0-9]{900}/")], max_new_tokens=900)
+        next(answers for answers in stream if answers[0].new_tokens)
+        found = pool.submit(many.embed, ["a", "b", "c", "d", "e"], {}, layers=[1])
+        for answers in stream:
+            seen.append(answers[0].new_tokens)
+            if found.done():
+                break
+        stream.close()
+    assert len(tokens) == 5
+    assert min(later - earlier for earlier, later in itertools.pairwise(tokens)) > 1
+
+
+def test_a_step_that_some_devices_make_beyond_the_last_changes_nothing(engine):
+    watcher = Watcher(engine.base, engine.ready([Row("a"), Row("b")], max_new_tokens=9))
+    numbers = watcher.paused()
+    watcher.compute(numbers)
+    watcher(torch.tensor([[1, 5], [1, 6]]), None)
+    before = watcher.answers()
+    watcher.pause()
+    assert watcher(torch.tensor([[1, 5, 7], [1, 6, 8]]), None).all()
+    after = watcher.answers()
+    assert [one.new_tokens for one in before] == [1, 1]
+    assert [one.new_tokens for one in after] == [2, 2]
+    assert watcher(torch.tensor([[1, 5, 7, 9], [1, 6, 8, 9]]), None).all()
+    assert watcher.answers() == after
+    assert [watcher.left_of(number) for number in numbers] == [7, 7]
 
 
 def test_an_error_in_a_batch_is_that_of_one_question_alone(many, engine, batches, hold, monkeypatch):
@@ -285,7 +415,7 @@ def test_embedding_errors_are_the_engines_and_the_next_call_is_right(many):
 
 
 def test_the_thread_ends_when_there_is_nothing_to_do_and_begins_again(many, monkeypatch):
-    monkeypatch.setattr(shared, "_IDLE", 0.01)
+    monkeypatch.setattr(desk, "_IDLE", 0.01)
     for _ in range(3):
         assert len(many.generate([Row("a")], max_new_tokens=1)) == 1
         wait_until(lambda: many._desk._thread is None)
@@ -301,7 +431,7 @@ def test_nothing_of_a_question_is_kept(many, hold):
     wait_until(lambda: len(many._desk._line._under_way) == 0)
     del future
     gc.collect()
-    assert [one for one in gc.get_objects() if type(one) is shared._Question] == []
+    assert [one for one in gc.get_objects() if type(one) is desk.Question] == []
 
 
 def test_crowds_of_all_kinds_each_get_their_own(many, engine):

@@ -38,7 +38,10 @@ def test_the_sample_endpoint_scores_each_variant_and_shows_what_it_said(client):
         ({"language": "tlh"}, "no example in 'tlh'"),
         ({"n": 0}, "n: 0 is not a number from 1"),
         ({"n": 10**9}, "from 1 to 24"),
-        ({"n": "many"}, "n: 'many'"),
+        ({"n": "many"}, "n: 'many' is not a valid integer"),
+        ({"n": True}, "n: True is not a valid integer"),
+        ({"variants": "base"}, "variants: 'base' is not a valid list"),
+        ({"variants": ["base", 3]}, "variants, element 2: 3 is not a valid string"),
         ({"variants": ["joint"]}, "'joint' has no adapter"),
     ],
 )
