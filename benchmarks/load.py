@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, metavar="N", help="of the most clients; default: 200")
     parser.add_argument("--clients", type=int, default=32, metavar="N", help="default: 32")
     parser.add_argument("--some", type=int, default=16, metavar="N", help="clients held against one; default: 16")
-    parser.add_argument("--questions", type=int, default=48, metavar="N", help="different ones; default: 48")
+    parser.add_argument("--questions", type=int, default=24, metavar="N", help="different ones; default: 24")
     parser.add_argument("--minutes", type=float, default=40, help="after which it ends; default: 40")
     parser.add_argument("--dtype", default="float32", help="the app's, as `midalign demo` takes it; default: float32")
     parser.add_argument("--json", action="store_true", help="one JSON document")
