@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from gradio_client import Client
 
 from benchmarks.app_process import Deadline, questions, resident_bytes, running_app, said
+from midalign_demo.variants import VARIANTS
 
 FIRST = 0.1  # of the requests, after which memory is measured
 GOAL = 0.05  # by which it may have changed at the end
@@ -61,7 +62,8 @@ class Outcome:
 def soak(url: str, process: int, requests: int, deadline: Deadline) -> Outcome:
     """Ask so many things, one after the other."""
     client = Client(url, verbose=False)
-    asked = questions(24)
+    # One variant each, in turns: so many requests are to be made in good time.
+    asked = [{**of, "variants": [name]} for name in VARIANTS for of in questions(24)]
 
     def answer(number: int) -> list[tuple]:
         job = client.submit(**asked[number % len(asked)], api_name="/compare")
