@@ -213,3 +213,15 @@ def test_embedded_base_loads_as_a_pretrained_model_with_its_middle_layer():
     assert base.bos == [base.tokenizer.bos_token_id]
     assert base.model.generation_config.eos_token_id == 1
     assert base.encode_prompt("Hello")[0] == base.tokenizer.bos_token_id
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_head_gets_states_by_whose_strides_its_weights_are_not_copied(rows, columns):
+    """torch multiplies by all weights at once if all but the last dimension can be seen as one."""
+    states = torch.randn(rows, 7, 5)[:, -columns:, :]
+    (laid,) = bases._contiguous(torch.nn.Identity(), (states,))
+    assert laid.stride() == (5 * columns, 5, 1)
+    assert torch.equal(laid, states)
+    (same,) = bases._contiguous(torch.nn.Identity(), (laid,))
+    assert same is laid
