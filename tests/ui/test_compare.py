@@ -207,7 +207,7 @@ def test_the_page_speaks_the_visitors_language(open_page, locale, tag, direction
     say = words.Words(tag)
     page.wait_for_selector(f"#run >> text={say('run')}")
     assert page.inner_text("#step-1") == say("step_ask")
-    assert page.evaluate("document.documentElement.lang").split("-")[0] == tag
+    page.wait_for_function("tag => document.documentElement.lang.split('-')[0] == tag", arg=tag)
     assert say("tab_compare") in page.inner_text("#tabs")
     page.wait_for_function("text => document.querySelector('#result')?.innerText == text", arg=say("hint"))
     page.click("#run")
