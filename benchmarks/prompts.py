@@ -65,7 +65,7 @@ def _same_answers(ours: dict[str, list[str]], plain: dict[str, list[str]]) -> No
 def _evaluate() -> Sides:
     engine = open_engine("gemma3-270m", TASK, variants=VARIANTS)
     plain = _Plain(engine)
-    questions = _questions(6)
+    questions = _questions(3)
     rows = {variant: [row_of(engine, question, variant) for question in questions] for variant in VARIANTS}
     limits = [answer_limit(engine, question) for question in questions]
 
@@ -109,6 +109,6 @@ def _whole(engine: Engine, model: PreTrainedModel, row: Row) -> str:
 
 
 ALL = (
-    Benchmark("evaluate-prefix", "60 commands under three variants, answered to the end", 3.0, _evaluate),
+    Benchmark("evaluate-prefix", "30 commands under three variants, answered to the end", 3.0, _evaluate),
     Benchmark("prefix-reuse", f"20 commands after three answered examples, {ANSWER} tokens each", 1.5, _prefix),
 )
