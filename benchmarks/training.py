@@ -31,7 +31,7 @@ EXAMPLES = 16
 
 def _adapted(layers: Sequence[int] | None) -> tuple[Base, PeftModel]:
     """The base in float32 with fresh LoRA weights, whose upper factors are no longer zero."""
-    base = bases.load(dtype="float32")
+    base = bases.load(dtype="float32", trainable=True)
     torch.manual_seed(0)
     config = LoraConfig(r=8, lora_alpha=16, target_modules=list(PROJECTIONS), layers_to_transform=layers)
     model = get_peft_model(base.model, config)

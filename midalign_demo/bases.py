@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midalign_demo import embedded
+from midalign_demo.cpu import bfloat16_is_faster
 from midalign_demo.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,7 +114,12 @@ class Base:
 
 
 def load(
-    name: str = DEFAULT, *, dtype: str = "auto", device: str = "auto", report: embedded.Report = lambda message: None
+    name: str = DEFAULT,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    trainable: bool = False,
+    report: embedded.Report = lambda message: None,
 ) -> Base:
     """Load a base model. Its weights have to be safetensors, and none of its own code is run.
 
@@ -122,6 +128,8 @@ def load(
         dtype: one of `DTYPES`; `auto` takes bfloat16 on a GPU that has it and on a CPU where it is
             faster, else float32.
         device: `auto`, or a torch device such as `cpu` or `cuda:0`.
+        trainable: whether gradients are to go through the model, which takes its weights as they are; else they may be
+            brought into an order in which they are faster, see `midalign_demo.packed`.
         report: called with a line of progress now and then.
 
     Raises:
@@ -130,6 +138,8 @@ def load(
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
+
+    from midalign_demo.packed import pack
 
     if dtype not in DTYPES:
         raise InputError(f"dtype: {dtype!r} is not one of {', '.join(DTYPES)}")
@@ -169,6 +179,8 @@ def load(
         raise InputError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
     model.eval().requires_grad_(False)
     model.get_output_embeddings().register_forward_pre_hook(_contiguous)
+    if not trainable:
+        pack(model)
     layers = text_config(model).num_hidden_layers
     return Base(
         name=name,
@@ -246,18 +258,3 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
     if device.type == "cpu" and bfloat16_is_faster():
         return torch.bfloat16
     return torch.float32
-
-
-def bfloat16_is_faster(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this CPU is known to multiply matrices faster in bfloat16 than in float32.
-
-    Read off what Linux lists: `amx_bf16` (x86), `bf16` (Arm), and AMD's `avx512_bf16`, with which bfloat16 was
-    measured at twice the speed of float32; on Intel's processors without AMX it was measured at half of it. The answer
-    must not depend on how busy the machine is, since it decides the numbers that come out; so nothing is timed. Where
-    there is no such list: False.
-    """
-    try:
-        words = set(cpuinfo.read_text(encoding="utf-8").split())
-    except OSError:
-        return False
-    return not words.isdisjoint({"amx_bf16", "bf16"}) or words.issuperset({"AuthenticAMD", "avx512_bf16"})

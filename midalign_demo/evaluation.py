@@ -16,7 +16,8 @@ from midalign_demo.generation import Row
 from midalign_demo.significance import interval, paired_interval, paired_p_value
 from midalign_demo.tasks.question import Example, Question
 
-BATCH_ROWS = 32
+BATCH_ROWS = 96
+BATCH_TOKENS = 16384  # padding included: 600 MB of keys and values for the embedded base in float32
 
 Progress = Callable[[int, int], None]
 # Scores of single answers, for metrics that are their mean.
@@ -115,27 +116,47 @@ def answer_all(
 ) -> dict[str, list[str]]:
     """Every variant's answers, in the order of its rows.
 
-    Batches hold the rows of all variants for questions of similar length, and are the same however often the work was
+    Batches hold the rows of all variants for questions of similar size, and are the same however often the work was
     interrupted and over however many processes it is split.
 
     Args:
         limits: each answer's most tokens.
     """
     store = store or AnswerStore()
-    count = len(next(iter(rows.values())))
-    order = sorted(range(count), key=lambda number: max(len(of[number].prompt) for of in rows.values()), reverse=True)
-    size = max(1, BATCH_ROWS // len(rows))
-    batches = [order[start : start + size] for start in range(0, count, size)]
+    count = len(limits)
+    sizes = [
+        limit + max(map(engine.count_tokens, {of[number].prompt for of in rows.values()}))
+        for number, limit in enumerate(limits)
+    ]
+    batches = _batches(sizes, len(rows))
+    done = 0
     for number, batch in enumerate(batches):
         cells = [(variant, row) for row in batch for variant in rows]
         if store.wants(number, cells):
             limit = max(limits[row] for _, row in cells)
             found = engine.generate([rows[variant][row] for variant, row in cells], max_new_tokens=limit)
             store.keep(cells, [answer.text for answer in found])
+        done += len(cells)
         if progress:
-            progress(min((number + 1) * size, count) * len(rows), count * len(rows))
+            progress(done, count * len(rows))
     store.gather()
     return {variant: store.all_of(variant, count) for variant in rows}
+
+
+def _batches(sizes: Sequence[int], variants: int) -> list[list[int]]:
+    """Numbers of questions, the longest first, in batches that hold a row of each for every variant.
+
+    Args:
+        sizes: the most tokens that prompt and answer of each question come to.
+    """
+    batches: list[list[int]] = []
+    most = 0  # questions that go into the newest batch
+    for number in sorted(range(len(sizes)), key=lambda number: sizes[number], reverse=True):
+        if not batches or len(batches[-1]) == most:
+            most = max(1, min(BATCH_ROWS, BATCH_TOKENS // max(1, sizes[number])) // variants)
+            batches.append([])
+        batches[-1].append(number)
+    return batches
 
 
 def _metric(module: ModuleType, name: str) -> Callable[[np.ndarray], np.ndarray]:

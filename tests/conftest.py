@@ -76,8 +76,8 @@ def adapter_folders(tmp_path_factory, base_folder):
 def load_base(base_folders):
     """Loads a family's tiny base afresh, since adapters change a base in place."""
 
-    def load(family: str = "llama") -> bases.Base:
-        return bases.load(str(base_folders[family]), dtype="float32", device="cpu")
+    def load(family: str = "llama", **options) -> bases.Base:
+        return bases.load(str(base_folders[family]), dtype="float32", device="cpu", **options)
 
     return load
 

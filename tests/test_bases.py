@@ -45,24 +45,6 @@ def test_dtype_is_the_one_asked_for(base_folder):
     assert load(base_folder, dtype="bfloat16").dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize(
-    ("vendor", "flags", "faster"),
-    [
-        ("GenuineIntel", "fpu avx512_bf16 amx_bf16 amx_tile", True),
-        ("GenuineIntel", "fpu avx512_bf16", False),
-        ("AuthenticAMD", "fpu avx512_bf16", True),
-        ("AuthenticAMD", "fpu avx512f", False),
-        ("ARM", "fp asimd bf16 i8mm", True),
-        ("", "", False),
-    ],
-)
-def test_bfloat16_is_chosen_by_maker_and_flags_of_the_cpu(tmp_path, vendor, flags, faster):
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor : 0\nvendor_id : {vendor}\nflags : {flags}\n")
-    assert bases.bfloat16_is_faster(cpuinfo) is faster
-    assert bases.bfloat16_is_faster(tmp_path / "absent") is False
-
-
 @pytest.mark.parametrize(("faster", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_dtype_auto_takes_bfloat16_on_a_cpu_only_where_it_is_faster(base_folder, monkeypatch, faster, expected):
     monkeypatch.setattr(bases, "bfloat16_is_faster", lambda: faster)

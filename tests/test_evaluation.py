@@ -3,10 +3,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from midalign_demo import evaluation
 from midalign_demo.answers import AnswerStore
 from midalign_demo.comparison import row_of
 from midalign_demo.engine import Engine
-from midalign_demo.evaluation import BATCH_ROWS, answer_all, evaluate, label_of
+from midalign_demo.evaluation import answer_all, evaluate, label_of
 from midalign_demo.generation import Row
 from midalign_demo.tasks import json_generation, translation
 from midalign_demo.tasks.json_generation import Entity
@@ -167,22 +168,46 @@ def many(variants=("task", "align")) -> tuple[dict, dict]:
     return rows, table
 
 
-def test_answers_come_back_in_the_order_of_the_rows():
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", 32)
+
+
+def test_answers_come_back_in_the_order_of_the_rows(small_batches):
     (rows, table), calls = many(), []
     engine = Scripted(table)
     answers = answer_all(engine, rows, [LIMIT] * 50, progress=lambda done, total: calls.append((done, total)))
     assert answers == {variant: [table[text, of] for text, of in table if of == variant] for variant in rows}
-    assert all(len(batch) <= BATCH_ROWS for batch in engine.batches)
+    assert [len(batch) for batch in engine.batches] == [32, 32, 32, 4]
     assert sum(len(batch) for batch in engine.batches) == 100
     assert calls[-1] == (100, 100)
     assert calls == sorted(calls)
+
+
+def test_batches_of_long_questions_are_smaller():
+    texts = ["x" * 4000, "x" * 3000, *("x" * 50 for _ in range(40))]
+    rows = {"task": [Row(f"Slots: a\nCommand: {text}\nValues:", {"task": 1}) for text in texts]}
+    engine = Scripted({(text, "task"): "y" for text in texts})
+    assert answer_all(engine, rows, [LIMIT] * len(texts)) == {"task": ["y"] * len(texts)}
+    longest = [max(len(row.prompt) + LIMIT for row in batch) for batch in engine.batches]
+    assert all(len(batch) * of <= evaluation.BATCH_TOKENS for batch, of in zip(engine.batches, longest, strict=True))
+    assert [len(batch) for batch in engine.batches] == [4, 38]
+
+
+def test_a_question_that_is_larger_than_a_batch_is_answered_all_the_same():
+    text = "x" * evaluation.BATCH_TOKENS
+    rows = {name: [Row(f"Slots: a\nCommand: {text}\nValues:", {name: 1})] for name in ("task", "align")}
+    assert answer_all(Scripted({(text, name): name for name in rows}), rows, [LIMIT]) == {
+        "task": ["task"],
+        "align": ["align"],
+    }
 
 
 class Killed(Exception):
     pass
 
 
-def test_an_evaluation_cut_short_goes_on_without_asking_anything_twice(tmp_path):
+def test_an_evaluation_cut_short_goes_on_without_asking_anything_twice(small_batches, tmp_path):
     rows, table = many()
     whole = Scripted(table)
     expected = answer_all(whole, rows, [LIMIT] * 50)
@@ -203,7 +228,7 @@ def test_an_evaluation_cut_short_goes_on_without_asking_anything_twice(tmp_path)
     assert first.batches + second.batches == whole.batches  # the same batches, each once
 
 
-def test_processes_share_the_batches(tmp_path):
+def test_processes_share_the_batches(small_batches, tmp_path):
     rows, table = many()
     whole = Scripted(table)
     expected = answer_all(whole, rows, [LIMIT] * 50)

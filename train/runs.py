@@ -61,7 +61,7 @@ def prepare_run(kind: str, recipe: Recipe, output: Path, *, resume: bool, report
         recipe = _as_started(recipe, output)
     data_root = Path(recipe.data_root) if recipe.data_root else None
     train_data, dev_data, summary = _DATA[kind](recipe, data_root)
-    base = bases.load(recipe.base, dtype=recipe.dtype, report=report)
+    base = bases.load(recipe.base, dtype=recipe.dtype, trainable=True, report=report)
     if isinstance(recipe, AlignmentOptions):
         recipe.layer = base.check_layer(recipe.layer, lowest=1) if recipe.layer is not None else base.middle_layer
     set_seed(recipe.seed)

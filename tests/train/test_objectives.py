@@ -63,7 +63,7 @@ def lora(load_base):
     """A base of a family with LoRA weights that have a gradient."""
 
     def make(family: str):
-        base = load_base(family)
+        base = load_base(family, trainable=True)
         torch.manual_seed(0)
         config = LoraConfig(r=2, lora_dropout=0.0, target_modules=["q_proj", "v_proj", "down_proj"])
         model = get_peft_model(base.model, config)
