@@ -8,6 +8,8 @@ measures it. The operations are those that `torch.compile` puts in for frozen we
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import platform
 from collections import Counter
 from functools import cache
@@ -53,6 +55,14 @@ def pack(model: torch.nn.Module) -> None:
         module.__class__ = PackedLinear
         module._kept = weight.detach() if users[id(weight)] > 1 else None
         module._packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        del weight
+    _give_back()
+
+
+def _give_back() -> None:
+    """Let the system have the room of the weights as they were: glibc keeps it, since other things lie behind it."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _can_pack(weight: torch.Tensor) -> bool:
