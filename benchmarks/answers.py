@@ -77,7 +77,10 @@ class _Variants:
 
     @staticmethod
     def _generated(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        made = model.generate(**inputs, do_sample=False, min_new_tokens=TOKENS, max_new_tokens=TOKENS)
+        # The end mark is no token at all: with `min_new_tokens` each step would go over all scores once more.
+        none = model.get_input_embeddings().num_embeddings
+        made = model.generate(**inputs, do_sample=False, eos_token_id=none, max_new_tokens=TOKENS)
+        assert made.shape[1] == inputs["input_ids"].shape[1] + TOKENS
         return made[:, inputs["input_ids"].shape[1] :]
 
 
