@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
 from benchmarks.harness import Benchmark, Sides
+from benchmarks.plain import plain_model
 from midalign_demo import bases
 from midalign_demo.middle import embed
 from midalign_demo.retrieval import retrieval_table
@@ -20,6 +21,7 @@ BATCH = 32
 
 def _embed() -> Sides:
     base = bases.load()
+    model = plain_model(base)
     texts = [text for of in own_sentences(LANGUAGES).values() for text in of]
 
     def ours() -> np.ndarray:
@@ -31,7 +33,7 @@ def _embed() -> Sides:
         for start in range(0, len(texts), BATCH):
             batch = base.tokenizer(texts[start : start + BATCH], padding=True, return_tensors="pt")
             with torch.inference_mode():
-                states = base.model(**batch, output_hidden_states=True).hidden_states[base.middle_layer]
+                states = model(**batch, output_hidden_states=True).hidden_states[base.middle_layer]
             mask = batch["attention_mask"].clone()
             mask[torch.arange(len(mask)), mask.argmax(1)] = 0  # BOS, after the padding on the left
             weights = mask.unsqueeze(-1).float()

@@ -223,7 +223,7 @@ class AdapterSet:
         Raises:
             InputError: as `rows`.
         """
-        state = dict(self.base.model.state_dict())  # the base's own tensors: what is changed is a copy
+        state = dict(self.base.model.state_dict())  # what is changed is a copy
         for path, change in self.sum_of(weights).items():
             key = f"{path}.weight"
             state[key] = (state[key].float() + change).to(state[key].dtype)

@@ -197,7 +197,8 @@ def _contiguous(head: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tupl
     """The last states of several rows, as transformers cuts them out, lie apart in memory, for which torch copies all
     of the head's weights once a row if they are in bfloat16: 335 MB each for the embedded base.
 
-    Those of a single row are contiguous by torch's own account, and it copies all the same: it goes by the strides.
+    Those of a single row are contiguous by torch's own account, and it copies all the same: it goes by the strides. Not
+    so a head that is packed; those of bases that are trained, or on other CPUs, aren't.
     """
     return tuple(states.new_empty(states.shape).copy_(states) if _has_gaps(states) else states for states in inputs)
 

@@ -29,7 +29,7 @@ class Grammars:
     @cached_property
     def _tokenizer(self) -> llguidance.LLTokenizer:
         """Its own copy of the base's tokenizer, which may be used by several threads."""
-        size = self._base.model.get_output_embeddings().weight.shape[0]
+        size = self._base.model.get_output_embeddings().out_features
         end = self._base.model.generation_config.eos_token_id
         return llguidance.hf.from_tokenizer(self._base.tokenizer, n_vocab=size, eos_token=end)
 

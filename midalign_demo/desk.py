@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_ROWS = 48  # of one batch
-MOST_TOKENS = 16384  # of one batch, padding included: 600 MB of keys and values for the embedded base in float32
+
 
 _IDLE = 2.0  # seconds after which the thread ends; the next question begins another
 _PAUSE = 0.5  # seconds between two looks at the place in line
@@ -101,7 +101,7 @@ class Desk:
 
     def __init__(self, engine: Engine, most: int):
         self._engine = engine
-        self._line: Line[_Job] = Line(most, most_rows=MOST_ROWS, most_tokens=MOST_TOKENS)
+        self._line: Line[_Job] = Line(most, most_rows=MOST_ROWS, most_tokens=engine.batch_tokens)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 

@@ -37,6 +37,9 @@ class Engine:
     """
 
     holds = True  # whether answers can be held to a grammar
+    batch_tokens = (
+        16384  # of all rows together, padding included: 600 MB of keys and values for the embedded base in float32
+    )
 
     def __init__(self, base: Base):
         self.base = base

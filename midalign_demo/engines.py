@@ -22,6 +22,10 @@ class AnsweringEngine(Protocol):
     def holds(self) -> bool:
         """Whether answers can be held to a grammar."""
 
+    @property
+    def batch_tokens(self) -> int | None:
+        """Tokens that all rows of a batch should come to at most, padding included; None: it does not matter."""
+
     def variants(self, task: str) -> list[str]: ...
 
     def adapters_of(self, variant: str, task: str, merge: tuple[float, float] | None = None) -> dict[str, float]: ...

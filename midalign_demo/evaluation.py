@@ -17,7 +17,6 @@ from midalign_demo.significance import interval, paired_interval, paired_p_value
 from midalign_demo.tasks.question import Example, Question
 
 BATCH_ROWS = 96
-BATCH_TOKENS = 16384  # padding included: 600 MB of keys and values for the embedded base in float32
 
 Progress = Callable[[int, int], None]
 # Scores of single answers, for metrics that are their mean.
@@ -124,11 +123,8 @@ def answer_all(
     """
     store = store or AnswerStore()
     count = len(limits)
-    sizes = [
-        limit + max(map(engine.count_tokens, {of[number].prompt for of in rows.values()}))
-        for number, limit in enumerate(limits)
-    ]
-    batches = _batches(sizes, len(rows))
+    prompts = [max(map(engine.count_tokens, {of[number].prompt for of in rows.values()})) for number in range(count)]
+    batches = _batches(prompts, limits, len(rows), engine.batch_tokens)
     done = 0
     for number, batch in enumerate(batches):
         cells = [(variant, row) for row in batch for variant in rows]
@@ -143,19 +139,24 @@ def answer_all(
     return {variant: store.all_of(variant, count) for variant in rows}
 
 
-def _batches(sizes: Sequence[int], variants: int) -> list[list[int]]:
+def _batches(prompts: Sequence[int], limits: Sequence[int], variants: int, most_tokens: int | None) -> list[list[int]]:
     """Numbers of questions, the longest first, in batches that hold a row of each for every variant.
 
     Args:
-        sizes: the most tokens that prompt and answer of each question come to.
+        prompts: tokens of each question's longest prompt.
+        limits: each answer's most tokens, but for those in which a grammar is brought to its end.
+        most_tokens: that a batch comes to, padding included, unless a single question does; None: any number.
     """
     batches: list[list[int]] = []
-    most = 0  # questions that go into the newest batch
-    for number in sorted(range(len(sizes)), key=lambda number: sizes[number], reverse=True):
-        if not batches or len(batches[-1]) == most:
-            most = max(1, min(BATCH_ROWS, BATCH_TOKENS // max(1, sizes[number])) // variants)
+    longest = (0, 0)
+    for number in sorted(range(len(prompts)), key=lambda number: prompts[number] + limits[number], reverse=True):
+        added = max(longest[0], prompts[number]), max(longest[1], limits[number])
+        many = variants * (len(batches[-1]) + 1) if batches else 0
+        if not batches or many > BATCH_ROWS or (most_tokens and many * sum(added) > most_tokens):
             batches.append([])
+            added = prompts[number], limits[number]
         batches[-1].append(number)
+        longest = added
     return batches
 
 

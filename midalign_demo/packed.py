@@ -10,25 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 from collections import Counter
 from functools import cache
 
 import torch
 
+MOST_OF_MEMORY = 0.5  # a base with more weights than so much of the machine's memory is left as it is
 _ROWS = 16  # that oneDNN is told to expect; the order it chooses serves one row and thousands as well
 
 
 class PackedLinear(torch.nn.Linear):
-    """A frozen linear layer; made by `pack`. Gradients go through it as well, but slowly."""
+    """A frozen linear layer; made by `pack`.
+
+    Gradients go through it, slowly. What is written into its weight is lost, so that adapters can't be merged into it
+    in place. A copy of it, or one in another dtype or on another device, is torch's own layer again.
+    """
 
     _packed: torch.Tensor
-    _kept: torch.Tensor | None
+    _kept: torch.nn.Parameter | None
 
     @property
-    def weight(self) -> torch.Tensor:
+    def weight(self) -> torch.nn.Parameter:
         """As it was, (out, in); put together anew on each use, unless another layer has it as well."""
-        return self._packed.to_dense() if self._kept is None else self._kept
+        return self._kept if self._kept is not None else _frozen(self._packed.to_dense())
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """As `torch.nn.Linear`: (..., in) to (..., out)."""
@@ -36,33 +42,55 @@ class PackedLinear(torch.nn.Linear):
             return torch.nn.functional.linear(states, self.weight, self.bias)
         return torch.ops.mkldnn._linear_pointwise(states, self._packed, self.bias, "none", [], "")
 
-    def _save_to_state_dict(self, destination, prefix: str, keep_vars: bool) -> None:
+    def _pack(self, *, keep: bool) -> None:
+        """Called on one of torch's own layers whose class has just been changed to this one."""
+        weight = self._parameters.pop("weight")
+        # Not by assignment, which would make a parameter of it under that name.
+        self.__dict__["_kept"] = weight if keep else None
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS)
+
+    def _unpacked(self) -> dict:
+        """What torch's own layer has as its attributes."""
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_packed", "_kept")}
+        return {**state, "_parameters": {"weight": self.weight, **self._parameters}}
+
+    def _apply(self, fn, recurse: bool = True) -> torch.nn.Module:
+        self.__setstate__(self._unpacked())
+        return self._apply(fn, recurse)
+
+    def __getstate__(self) -> dict:
+        return self._unpacked()
+
+    def __setstate__(self, state: dict) -> None:
+        self.__class__ = torch.nn.Linear
+        self.__dict__.clear()
+        self.__dict__.update(state)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[f"{prefix}weight"] = self.weight
+        destination[f"{prefix}weight"] = self.weight if keep_vars else self.weight.detach()
 
 
 def pack(model: torch.nn.Module) -> None:
-    """Bring the weights of a model's linear layers into that order, where the CPU and the dtype allow it.
+    """Bring the weights of a model's linear layers into that order, where CPU, dtype and memory allow it.
 
-    It takes no more memory, but for weights that serve elsewhere as well, as those of a tied head do: they are copied.
+    They are this process's own from then on, also those that were read from a file as they were needed. A weight that
+    serves elsewhere as well, as that of a tied head does, is there twice.
     """
+    # Only torch's own class: another one has reasons of its own to be another one.
+    layers = [module for module in model.modules() if type(module) is torch.nn.Linear and _can_pack(module.weight)]
+    if sum(layer.weight.nbytes for layer in layers) > MOST_OF_MEMORY * _memory():
+        return
     users = Counter(id(weight) for module in model.modules() for weight in module._parameters.values())
-    for module in model.modules():
-        # Only torch's own class: another one has reasons of its own to be another one.
-        if type(module) is not torch.nn.Linear or not _can_pack(module.weight):
-            continue
-        weight = module._parameters.pop("weight")
-        module.__class__ = PackedLinear
-        module._kept = weight.detach() if users[id(weight)] > 1 else None
-        module._packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-        del weight
+    for layer in layers:
+        keep = users[id(layer.weight)] > 1
+        layer.__class__ = PackedLinear
+        layer._pack(keep=keep)
     _give_back()
 
 
-def _give_back() -> None:
-    """Let the system have the room of the weights as they were: glibc keeps it, since other things lie behind it."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+def _frozen(weight: torch.Tensor) -> torch.nn.Parameter:
+    return torch.nn.Parameter(weight, requires_grad=False)
 
 
 def _can_pack(weight: torch.Tensor) -> bool:
@@ -81,3 +109,17 @@ def _works(dtype: torch.dtype) -> bool:
         return bool((product == 8).all()) and torch.equal(packed.to_dense(), weight)
     except (RuntimeError, AttributeError, NotImplementedError):  # not of this torch, or not for this CPU
         return False
+
+
+def _memory() -> float:
+    """Bytes of this machine's memory; without end where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def _give_back() -> None:
+    """Let the system have the room of the weights as they were: glibc keeps it, since other things lie behind it."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

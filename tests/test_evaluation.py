@@ -187,20 +187,12 @@ def test_answers_come_back_in_the_order_of_the_rows(small_batches):
 def test_batches_of_long_questions_are_smaller():
     texts = ["x" * 4000, "x" * 3000, *("x" * 50 for _ in range(40))]
     rows = {"task": [Row(f"Slots: a\nCommand: {text}\nValues:", {"task": 1}) for text in texts]}
-    engine = Scripted({(text, "task"): "y" for text in texts})
-    assert answer_all(engine, rows, [LIMIT] * len(texts)) == {"task": ["y"] * len(texts)}
-    longest = [max(len(row.prompt) + LIMIT for row in batch) for batch in engine.batches]
-    assert all(len(batch) * of <= evaluation.BATCH_TOKENS for batch, of in zip(engine.batches, longest, strict=True))
-    assert [len(batch) for batch in engine.batches] == [4, 38]
-
-
-def test_a_question_that_is_larger_than_a_batch_is_answered_all_the_same():
-    text = "x" * evaluation.BATCH_TOKENS
-    rows = {name: [Row(f"Slots: a\nCommand: {text}\nValues:", {name: 1})] for name in ("task", "align")}
-    assert answer_all(Scripted({(text, name): name for name in rows}), rows, [LIMIT]) == {
-        "task": ["task"],
-        "align": ["align"],
-    }
+    limits = [10, 10, 2000, *[10] * 39]
+    for most, expected in ((16384, [2, 7, 33]), (4000, [1, 1, 1, 39]), (None, [42])):
+        engine = Scripted({(text, "task"): "y" for text in texts})
+        engine.batch_tokens = most
+        assert answer_all(engine, rows, limits) == {"task": ["y"] * len(texts)}
+        assert [len(batch) for batch in engine.batches] == expected
 
 
 class Killed(Exception):

@@ -1,4 +1,6 @@
 import copy
+import pickle
+import platform
 
 import pytest
 import torch
@@ -9,14 +11,10 @@ from midalign_demo.packed import PackedLinear, pack
 DTYPES = (torch.float32, torch.bfloat16)
 
 
-@pytest.fixture(autouse=True)
-def needs_onednn():
-    if not all(map(packed._works, DTYPES)):
-        pytest.skip("this torch or this CPU has no such weights")
-
-
 def layers(*, bias: bool = True, dtype: torch.dtype = torch.float32) -> tuple[torch.nn.Linear, torch.nn.Linear]:
     """The same layer twice, as torch has it and packed."""
+    if not packed._works(dtype):
+        pytest.skip(f"this torch or this CPU has no such weights in {dtype}")
     usual = torch.nn.Linear(24, 40, bias=bias, dtype=dtype).requires_grad_(False)
     quick = copy.deepcopy(usual)
     pack(quick)
@@ -43,6 +41,14 @@ def test_the_weight_is_still_there_bit_for_bit(dtype):
     assert torch.equal(quick.state_dict()["bias"], usual.bias)
 
 
+@pytest.mark.skipif(
+    platform.machine().lower() not in {"x86_64", "amd64"} or not torch.backends.mkldnn.is_available(),
+    reason="no oneDNN for x86 in this torch",
+)
+def test_this_torch_can_do_it():
+    assert packed._works(torch.float32)
+
+
 def test_weights_are_held_once():
     _, quick = layers()
     assert [name for name, _ in quick.named_parameters()] == ["bias"]
@@ -56,6 +62,38 @@ def test_gradients_go_through():
     for layer, its in zip((usual, quick), states, strict=True):
         layer(its.requires_grad_()).square().sum().backward()
     torch.testing.assert_close(states[1].grad, states[0].grad)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer)), torch.nn.Module.double],
+    ids=["copied", "pickled", "in another dtype"],
+)
+def test_what_is_made_of_it_is_torch_s_own_layer(change):
+    usual, quick = layers()
+    found = change(quick)
+    assert type(found) is torch.nn.Linear
+    assert torch.equal(found.weight.float(), usual.weight)
+    assert torch.equal(found.bias.float(), usual.bias)
+    assert not found.weight.requires_grad
+    states = torch.randn(3, 24)
+    torch.testing.assert_close(found(states.to(found.weight.dtype)).float(), usual(states))
+
+
+def test_a_copy_leaves_the_layer_packed():
+    _, quick = layers()
+    copy.deepcopy(quick)
+    assert type(quick) is PackedLinear
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_model_that_is_large_for_the_machine_is_left_as_it_is(monkeypatch, share):
+    layer = torch.nn.Linear(24, 40).requires_grad_(False)
+    monkeypatch.setattr(packed, "_works", lambda dtype: True)
+    monkeypatch.setattr(packed, "_memory", lambda: (layer.weight.nbytes - 1 + share) / packed.MOST_OF_MEMORY)
+    monkeypatch.setattr(PackedLinear, "_pack", lambda self, keep: None)
+    pack(layer)
+    assert type(layer) is (PackedLinear if share else torch.nn.Linear)
 
 
 class Own(torch.nn.Linear):
@@ -91,9 +129,13 @@ def test_a_torch_without_the_operation_does_not_pack(monkeypatch):
     assert packed._works.__wrapped__(torch.float32) is False
 
 
+needs_float32 = pytest.mark.skipif(
+    not packed._works(torch.float32), reason="this torch or this CPU has no such weights"
+)
 FAMILIES = ("llama", "gemma2", "gemma3_text", "qwen3")
 
 
+@needs_float32
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_packed_base_says_the_same_and_has_the_same_weights(load_base, family):
     usual, quick = load_base(family, trainable=True).model, load_base(family).model
@@ -109,9 +151,13 @@ def test_a_packed_base_says_the_same_and_has_the_same_weights(load_base, family)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_a_tied_head_still_has_the_embedding_s_weight(load_base):
+@needs_float32
+@pytest.mark.parametrize("change", [lambda model: model, copy.deepcopy, lambda model: model.to(torch.bfloat16)])
+def test_a_tied_head_still_has_the_embedding_s_weight(load_base, change):
     model = load_base("gemma3_text").model
-    assert model.get_output_embeddings().weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
+    assert type(model.get_output_embeddings()) is PackedLinear
+    model = change(model)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
 def test_a_base_that_is_to_be_trained_is_not_packed(base_folder):
