@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS = 48  # of one batch
 
-
 _IDLE = 2.0  # seconds after which the thread ends; the next question begins another
 _PAUSE = 0.5  # seconds between two looks at the place in line
 
