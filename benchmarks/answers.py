@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from peft import PeftModel
@@ -84,15 +85,21 @@ class _Variants:
         return made[:, inputs["input_ids"].shape[1] :]
 
 
-def _same_tokens(ours: torch.Tensor, plain: torch.Tensor) -> None:
-    """Sums in another order differ in their last bits, which may turn a tie between two words; hardly ever though."""
-    share = (ours == plain).float().mean().item()
+def _same_answers(end: int, ours: torch.Tensor, plain: torch.Tensor) -> None:
+    """Sums in another order differ in their last bits, which may turn a tie between two words; hardly ever though.
+
+    Args:
+        end: the end mark; what a model says after it is no answer.
+    """
+    before = (plain == end).long().cumsum(dim=1) <= (plain == end).long()  # the first end mark included
+    share = (ours == plain)[before].float().mean().item()
     assert share > 0.95, f"only {share:.1%} of the tokens are the same"
 
 
 def _prepare(names: Sequence[str], texts: Sequence[str]) -> Sides:
     both = _Variants(names)
-    return Sides(lambda: both.in_one_batch(texts), lambda: both.one_after_the_other(texts), _same_tokens)
+    same = partial(_same_answers, both.base.model.generation_config.eos_token_id)
+    return Sides(lambda: both.in_one_batch(texts), lambda: both.one_after_the_other(texts), same)
 
 
 def _one() -> Sides:
