@@ -37,9 +37,8 @@ class Engine:
     """
 
     holds = True  # whether answers can be held to a grammar
-    batch_tokens = (
-        16384  # of all rows together, padding included: 600 MB of keys and values for the embedded base in float32
-    )
+    # Of all rows together, padding included: 600 MB of keys and values for the embedded base in float32.
+    batch_tokens = 16384
 
     def __init__(self, base: Base):
         self.base = base

@@ -36,7 +36,7 @@ class ServedEngine:
     """
 
     holds = False  # whether answers can be held to a grammar
-    batch_tokens = None  # the server's own concern
+    batch_tokens = None  # its memory is the server's own concern
 
     def __init__(self, url: str, models: Mapping[str, str], *, chat: bool = False):
         """
