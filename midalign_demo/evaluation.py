@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -129,8 +130,8 @@ def answer_all(
     for number, batch in enumerate(batches):
         cells = [(variant, row) for row in batch for variant in rows]
         if store.wants(number, cells):
-            limit = max(limits[row] for _, row in cells)
-            found = engine.generate([rows[variant][row] for variant, row in cells], max_new_tokens=limit)
+            # Each with its own limit: where an answer without end is cut must not depend on what is beside it.
+            found = engine.generate([replace(rows[variant][row], limit=limits[row]) for variant, row in cells])
             store.keep(cells, [answer.text for answer in found])
         done += len(cells)
         if progress:

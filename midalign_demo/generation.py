@@ -33,12 +33,14 @@ class Row:
         adapters: the adapters in force, each with its weight; none: the bare base.
         system: what comes before the prompt in a chat model's template.
         grammar: what the answer is held to, in llguidance's Lark; None: nothing.
+        limit: most tokens of the answer; None: as many as are asked for with all rows.
     """
 
     prompt: str
     adapters: Weights = field(default_factory=dict)
     grammar: str | None = None
     system: str | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Generation:
         """Check a row and make it ready, which needs the tokenizer, not the model.
 
         Args:
-            limit: most tokens of the answer.
+            limit: most tokens of the answer, unless the row has its own.
 
         Raises:
             InputError: an adapter that is not loaded, a prompt that is too long, or a grammar that can't be read.
@@ -89,6 +91,7 @@ class Generation:
         ids = self._base.encode_prompt(row.prompt, system=row.system)
         if len(ids) > MAX_PROMPT_TOKENS:
             raise InputError(f"text: the prompt has {len(ids)} tokens, at most {MAX_PROMPT_TOKENS} are allowed")
+        limit = limit if row.limit is None else row.limit
         return Ready(row, ids, limit, None if row.grammar is None else self._grammars.matcher(row.grammar))
 
     def run(self, watcher: Watcher) -> None:

@@ -110,7 +110,8 @@ class ServedEngine:
         def ask(number: int) -> None:
             with places:
                 try:
-                    for answer in self._ask(rows[number], max_new_tokens, started):
+                    row = rows[number]
+                    for answer in self._ask(row, max_new_tokens if row.limit is None else row.limit, started):
                         news.put((number, answer))
                         if stopped.is_set():
                             return

@@ -75,6 +75,13 @@ def test_an_answer_ends_at_the_end_mark(scripted):
     assert content(engine.generate([Row("a")])) == [("b", 2, True)]
 
 
+def test_a_row_s_own_limit_goes_before_that_of_all(scripted):
+    engine = scripted(a="b", b="a")
+    rows = [Row("a", limit=limit) for limit in (3, None, 12)]
+    answers = engine.generate(rows, max_new_tokens=7)
+    assert [(answer.new_tokens, answer.truncated) for answer in answers] == [(3, True), (7, True), (12, True)]
+
+
 def test_an_answer_ends_at_the_limit(scripted):
     engine = scripted(a="a")
     assert content(engine.generate([Row("a")], max_new_tokens=5)) == [("aaaaa", 5, True)]

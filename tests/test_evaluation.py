@@ -133,6 +133,14 @@ def test_translations_are_scored_by_direction():
     assert scores["languages"]["fr-en"]["chrf"] < scores["overall"]["chrf"] < 100
 
 
+def test_each_answer_has_its_own_limit():
+    rows, table = many(("task",))
+    engine, limits = Scripted(table), list(range(1, 51))
+    answer_all(engine, rows, limits)
+    found = {row.prompt: row.limit for batch in engine.batches for row in batch}
+    assert [found[row.prompt] for row in rows["task"]] == limits
+
+
 def test_a_question_without_a_language_has_a_label_too():
     assert label_of(Question("stop")) == "und"
 
