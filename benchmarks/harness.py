@@ -104,6 +104,18 @@ def run(benchmark: Benchmark, pairs: int = PAIRS) -> Outcome:
     )
 
 
+def check_hardly_differ(same: float, what: str) -> None:
+    """Sums in another order differ in their last bits, which may turn a tie between two words; hardly ever though.
+
+    Args:
+        same: the share of both ways' tokens or answers that are the same.
+
+    Raises:
+        AssertionError: it is too small.
+    """
+    assert same > 0.95, f"only {same:.1%} of the {what} are the same"
+
+
 def _memory_in_a_process_of_its_own(benchmark: Benchmark, side: str) -> float | None:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)

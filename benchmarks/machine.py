@@ -46,7 +46,7 @@ def main() -> None:
     document: dict = {"read_gigabytes_per_second": round(numbers.numel() * 4 / seconds_of(numbers.sum) / 1e9, 1)}
     for name, dtype, packed in _WAYS:
         layers = [torch.nn.Linear(*_WIDTHS, bias=False, dtype=dtype).requires_grad_(False) for _ in range(_WEIGHTS)]
-        numbers = sum(layer.weight.numel() for layer in layers)
+        weights = sum(layer.weight.numel() for layer in layers)
         if packed:
             pack(torch.nn.ModuleList(layers))
         document[name] = {}
@@ -54,8 +54,8 @@ def main() -> None:
             states = torch.randn(rows, _WIDTHS[0], dtype=dtype)
             seconds = seconds_of(lambda states=states, layers=layers: [layer(states) for layer in layers])
             document[name][rows] = {
-                "weights_gigabytes_per_second": round(numbers * dtype.itemsize / seconds / 1e9, 1),
-                "gigaflops": round(2 * rows * numbers / seconds / 1e9),
+                "weights_gigabytes_per_second": round(weights * dtype.itemsize / seconds / 1e9, 1),
+                "gigaflops": round(2 * rows * weights / seconds / 1e9),
             }
     if args.json:
         print(json.dumps(document))
